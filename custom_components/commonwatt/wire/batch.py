@@ -1,0 +1,178 @@
+"""The batch: signed, numbered and chained intervals of a site's boundary taps."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from .strict import (
+    VERSION,
+    WireError,
+    check_version,
+    hash_text,
+    identifier,
+    items,
+    load,
+    members,
+    parse_time,
+    plain_members,
+    take,
+    text,
+    time_text,
+    whole,
+)
+from .tree import TAPS_MAX
+
+READINGS_MAX = 500  # tap intervals in one batch: far below BODY_BYTES_MAX, quick to verify
+INCIDENTS_MAX = 200
+INTERVAL_SECONDS_MAX = 1800  # an interval's length divides half an hour
+
+type Quality = Literal["ok", "estimated", "missing", "reset"]
+
+
+@dataclass(frozen=True, slots=True)
+class TapColumns:
+    """What one boundary tap measured, one item per interval; registers are its meter's own at the interval's end."""
+
+    owner: str
+    upstream_owner: str | None
+    import_wh: tuple[int, ...]
+    export_wh: tuple[int, ...]
+    register_wh: tuple[tuple[int, int], ...]
+    quality: tuple[Quality, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """`count` intervals of `seconds` each from `start` on, half open, under tree revision `tree_rev`."""
+
+    start: int
+    seconds: int
+    count: int
+    tree_rev: int
+    taps: Mapping[str, TapColumns]
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something a person or the cloud should know of: a refused reading, a reset meter, a clock off time."""
+
+    at: int
+    kind: str
+    tap: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The unit of evidence: numbered within its epoch, chained by hash, signed over its raw bytes."""
+
+    site: str
+    epoch: int
+    seq: int
+    prev: str
+    made_at: int
+    intervals: Intervals | None
+    incidents: tuple[Incident, ...] = field(default=())
+
+    def plain(self) -> dict[str, Any]:
+        """Return the JSON data of this batch."""
+        data = {"v": VERSION, "site": self.site, "epoch": self.epoch, "seq": self.seq, "prev": self.prev}
+        data |= {"made_at": time_text(self.made_at)}
+        if self.intervals is not None:
+            taps = {
+                tap_id: plain_members(columns) | {"upstream_owner": columns.upstream_owner}
+                for tap_id, columns in self.intervals.taps.items()
+            }
+            data["intervals"] = plain_members(self.intervals) | {"start": time_text(self.intervals.start), "taps": taps}
+        data["incidents"] = [plain_members(incident) | {"at": time_text(incident.at)} for incident in self.incidents]
+        return data
+
+
+def parse_batch(raw: bytes) -> Batch:
+    """Read a batch strictly. Whether its energy agrees with its registers is for the cloud to judge, not for this."""
+    data = load(raw, "batch")
+    check_version(data, "batch")
+    return Batch(
+        site=identifier(take(data, "site", "batch"), "batch.site"),
+        epoch=whole(take(data, "epoch", "batch"), "batch.epoch", 1),
+        seq=whole(take(data, "seq", "batch"), "batch.seq", 1),
+        prev=hash_text(data, "prev", "batch"),
+        made_at=parse_time(take(data, "made_at", "batch"), "batch.made_at"),
+        intervals=None if data.get("intervals") is None else _intervals(data),
+        incidents=tuple(_incident(item) for item in items(data, "incidents", "batch", INCIDENTS_MAX)),
+    )
+
+
+def _intervals(batch: Mapping[str, Any]) -> Intervals:
+    where = "batch.intervals"
+    data = members(batch, "intervals", "batch", 100)
+    start = parse_time(take(data, "start", where), f"{where}.start")
+    seconds = whole(take(data, "seconds", where), f"{where}.seconds", 1, INTERVAL_SECONDS_MAX)
+    count = whole(take(data, "count", where), f"{where}.count", 1, READINGS_MAX)
+    taps = members(data, "taps", where, TAPS_MAX)
+    if INTERVAL_SECONDS_MAX % seconds or start % seconds:
+        raise WireError(f"{where}.start", "is not on an interval boundary, or the length does not divide 30 minutes")
+    if len(taps) * count > READINGS_MAX and count > 1:
+        raise WireError(where, f"holds more than {READINGS_MAX} readings")
+    return Intervals(
+        start=start,
+        seconds=seconds,
+        count=count,
+        tree_rev=whole(take(data, "tree_rev", where), f"{where}.tree_rev", 1),
+        taps={
+            identifier(tap_id, f"{where}.taps"): _columns(member, count, f"{where}.taps.{tap_id}")
+            for tap_id, member in taps.items()
+        },
+    )
+
+
+def _columns(data: Any, count: int, where: str) -> TapColumns:
+    if not isinstance(data, dict):
+        raise WireError(where, "is not an object")
+    upstream = take(data, "upstream_owner", where)
+    return TapColumns(
+        owner=identifier(take(data, "owner", where), f"{where}.owner"),
+        upstream_owner=None if upstream is None else identifier(upstream, f"{where}.upstream_owner"),
+        import_wh=_column(data, "import_wh", count, where, _energy),
+        export_wh=_column(data, "export_wh", count, where, _energy),
+        register_wh=_column(data, "register_wh", count, where, _registers),
+        quality=_column(data, "quality", count, where, _quality),
+    )
+
+
+def _column[T](
+    data: Mapping[str, Any], key: str, count: int, where: str, item: Callable[[Any, str], T]
+) -> tuple[T, ...]:
+    values = items(data, key, where, count)
+    if len(values) != count:
+        raise WireError(f"{where}.{key}", f"does not hold {count} items")
+    return tuple(item(value, f"{where}.{key}") for value in values)
+
+
+def _energy(value: Any, where: str) -> int:
+    return whole(value, where, 0)
+
+
+def _registers(value: Any, where: str) -> tuple[int, int]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise WireError(where, "is not a pair of registers")
+    return whole(value[0], where, 0), whole(value[1], where, 0)
+
+
+def _quality(value: Any, where: str) -> Quality:
+    if value not in get_args(Quality.__value__):
+        raise WireError(where, "is no known quality")
+    quality: Quality = value
+    return quality
+
+
+def _incident(data: Any) -> Incident:
+    where = "batch.incidents"
+    if not isinstance(data, dict):
+        raise WireError(where, "holds something that is not an object")
+    return Incident(
+        at=parse_time(take(data, "at", where), f"{where}.at"),
+        kind=identifier(take(data, "kind", where), f"{where}.kind"),
+        tap=None if data.get("tap") is None else identifier(data["tap"], f"{where}.tap"),
+        detail=None if data.get("detail") is None else text(data, "detail", where, 500),
+    )
