@@ -1,0 +1,167 @@
+"""An endpoint as a value: its name, who may call it, what it reads and answers. Routes and OpenAPI are made from it.
+
+How a room uses it. Its `http.py` exports `ENDPOINTS`; `app.py` registers them and nothing else needs to be told:
+
+    async def get_balances(request: web.Request) -> web.Response:
+        community = request.match_info["community"]
+        page = query_of(request, PageQuery)
+        found = await request.app[DATABASE].read(store.balances, community, page.after, page.limit)
+        if found is None:
+            raise Refused(NOT_FOUND, f"there is no community {community}")
+        return answer(BalancesAnswer(balances=found))
+
+    ENDPOINTS = (
+        Endpoint("GET", "/v1/communities/{community}/balances", "Balances of a community", get_balances,
+                 scope=Scope.OPERATOR, query=PageQuery, answers={200: BalancesAnswer}, problems=(NOT_FOUND,)),
+    )
+
+Before a handler runs, the rim has read the whole body (bounded in bytes and seconds), checked the token and its scope,
+that `{site}` is the caller's own, and that every other name in the path is an identifier. A handler is parse → one
+call → answer: `body_of`, `query_of`, `raw_body`, then `answer` or `signed_answer`. It gets the time from
+`now(request)` and refuses with `raise Refused(KIND, detail)`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import hdrs, web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .database import Database
+from .errors import FORBIDDEN, MALFORMED, NOT_AUTHORISED, ProblemKind, Refused
+from .principal import AUTHENTICATOR, CLOUD_KEY, PRINCIPAL, Scope
+from .wire import SIGNATURE_HEADER, to_bytes
+from .wire.strict import IDENTIFIER, load
+
+DATABASE = web.AppKey("database", Database)
+PUBLIC_URL = web.AppKey("public_url", str)  # what the cloud is called from outside; issuer of its tokens
+PROXIES = web.AppKey("proxies", int)  # how many proxies of our own stand before this process
+CLOCK_MS: web.AppKey[Callable[[], int]] = web.AppKey("clock_ms")  # milliseconds since 1970; tests set their own
+PAGE_MAX = 1000  # items in one answer
+IDENTIFIERS = {"community", "owner", "id", "entry"}  # names in a path that must be identifiers
+
+type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Body(BaseModel):
+    """Base of every body and answer: members it does not name are refused, texts are no numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Query(BaseModel):
+    """Base of every query: all values arrive as texts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PageQuery(Query):
+    """A page of a list: what comes after the last name of the page before, and how much of it."""
+
+    after: str = Field(default="", max_length=128)
+    limit: int = Field(default=100, ge=1, le=PAGE_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method on one path, and everything a caller may ask of it or hear from it."""
+
+    method: str
+    path: str
+    summary: str
+    handler: Handler
+    scope: Scope | None = None
+    body: type[BaseModel] | None = None
+    body_type: str = "application/json"
+    signed_body: bool = False
+    query: type[BaseModel] | None = None
+    answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
+    signed_answer: bool = False
+    problems: Sequence[ProblemKind] = ()
+
+
+def register(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
+    """Give every endpoint its route."""
+    for endpoint in endpoints:
+        app.router.add_route(endpoint.method, endpoint.path, _guarded(endpoint))
+
+
+def _guarded(endpoint: Endpoint) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if endpoint.scope is not None:
+            _authenticate(request, endpoint.scope)
+        for name, value in request.match_info.items():
+            if name in IDENTIFIERS and not IDENTIFIER.fullmatch(value):
+                raise Refused(MALFORMED, f"{name} in the path is not an identifier")
+        return await endpoint.handler(request)
+
+    return handle
+
+
+def _authenticate(request: web.Request, scope: Scope) -> None:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token:
+        raise Refused(NOT_AUTHORISED, "no bearer token came with this request")
+    principal = request.app[AUTHENTICATOR](token, now(request))
+    if principal.scope is not scope:
+        raise Refused(FORBIDDEN, f"this endpoint is for scope {scope}")
+    if request.match_info.get("site", principal.subject) != principal.subject and scope is Scope.SITE:
+        raise Refused(FORBIDDEN, "this token belongs to another site")
+    request[PRINCIPAL] = principal
+
+
+def now(request: web.Request) -> int:
+    """Return the time of this request in seconds since 1970."""
+    return request.app[CLOCK_MS]() // 1000
+
+
+def address_of(request: web.Request) -> str:
+    """Return the address a request came from: the last one our own proxies did not write themselves."""
+    hops = [hop.strip() for line in request.headers.getall(hdrs.X_FORWARDED_FOR, []) for hop in line.split(",")]
+    proxies = request.app[PROXIES]
+    if proxies and len(hops) >= proxies:
+        return hops[-proxies]
+    return request.remote or ""
+
+
+async def raw_body(request: web.Request) -> bytes:
+    """Return the body byte for byte as it was sent."""
+    return await request.read()
+
+
+async def body_of[M: BaseModel](request: web.Request, model: type[M]) -> M:
+    """Return the JSON body as this model, or refuse it naming the members that are wrong."""
+    return _validated(model, load(await request.read()))
+
+
+def query_of[M: BaseModel](request: web.Request, model: type[M]) -> M:
+    """Return the query as this model, or refuse it naming the members that are wrong."""
+    if len(request.query) != len(set(request.query)):
+        raise Refused(MALFORMED, "a query names a member twice")
+    return _validated(model, dict(request.query))
+
+
+def _validated[M: BaseModel](model: type[M], data: Mapping[str, Any]) -> M:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        # what was sent is not repeated: it may hold a secret
+        wrong = [f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors()[:5]]
+        raise Refused(MALFORMED, "; ".join(wrong)[:500]) from None
+
+
+def answer(message: Any, status: int = 200) -> web.Response:
+    """Answer with a model, a message of the wire or plain JSON data, in canonical bytes."""
+    return web.Response(body=_plain_bytes(message), status=status, content_type="application/json")
+
+
+def signed_answer(request: web.Request, message: Any, status: int = 200) -> web.Response:
+    """Answer, with the cloud's signature over the raw body in a header."""
+    raw = _plain_bytes(message)
+    headers = {SIGNATURE_HEADER: request.app[CLOUD_KEY].sign(raw)}
+    return web.Response(body=raw, status=status, headers=headers, content_type="application/json")
+
+
+def _plain_bytes(message: Any) -> bytes:
+    return to_bytes(message.model_dump(mode="json") if isinstance(message, BaseModel) else message)

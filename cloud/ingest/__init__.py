@@ -1,0 +1,1 @@
+"""Signed once, kept for ever: batches are verified, stored as they came, and readings are derived from them."""

@@ -1,0 +1,247 @@
+"""Keeps entries and postings, which are only ever added, and the balances that follow from them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    ForeignKeyConstraint,
+    Index,
+    Row,
+    Table,
+    UniqueConstraint,
+    case,
+    func,
+    select,
+    update,
+)
+
+from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, insert, insert_new, metadata
+
+from .account import BALANCE_MICRO_MAX, Account
+from .chain import START, Head, Link, link
+from .posting import AMOUNT_MICRO_MAX, Entry, LedgerInvariantError, Posting
+
+LINKS_PAGE_MAX = 1000  # entries verified at a time: bounds memory, not the chain
+
+account_table = Table(
+    "account",
+    metadata,
+    bucket_column(),
+    Column("community", TEXT, primary_key=True),
+    Column("account", TEXT, primary_key=True),
+    Column("kind", TEXT, nullable=False),
+    Column("owner", TEXT),
+    Column("balance_micro", WHOLE, nullable=False),
+    Column("opened_at", WHOLE, nullable=False),
+    CheckConstraint("kind IN ('owner', 'grid')", name="kind_known"),
+    CheckConstraint("(kind = 'owner') = (owner IS NOT NULL)", name="owner_of_owner_account"),
+    CheckConstraint(
+        f"abs(balance_micro) <= CASE kind WHEN 'owner' THEN {BALANCE_MICRO_MAX['owner']}"
+        f" ELSE {BALANCE_MICRO_MAX['grid']} END",
+        name="balance_within_bounds",
+    ),
+    **STRICT,
+)
+
+# one row per community: the newest entry, and the row to lock before adding another
+ledger_head_table = Table(
+    "ledger_head",
+    metadata,
+    bucket_column(),
+    Column("community", TEXT, primary_key=True),
+    Column("number", WHOLE, nullable=False),
+    Column("hash", TEXT, nullable=False),
+    **STRICT,
+)
+
+entry_table = Table(
+    "entry",
+    metadata,
+    bucket_column(),
+    Column("community", TEXT, primary_key=True),
+    Column("number", WHOLE, primary_key=True, autoincrement=False),
+    Column("cause", TEXT, nullable=False),
+    Column("valued_at", WHOLE, nullable=False),
+    Column("made_at", WHOLE, nullable=False),
+    Column("evidence", TEXT, nullable=False),
+    Column("prev_hash", TEXT, nullable=False),
+    Column("hash", TEXT, nullable=False),
+    CheckConstraint("number > 0", name="number_positive"),
+    UniqueConstraint("bucket", "community", "cause"),
+    **STRICT,
+)
+
+posting_table = Table(
+    "posting",
+    metadata,
+    bucket_column(),
+    Column("community", TEXT, primary_key=True),
+    Column("number", WHOLE, primary_key=True, autoincrement=False),
+    Column("account", TEXT, primary_key=True),
+    Column("amount_micro", WHOLE, nullable=False),
+    CheckConstraint(f"amount_micro <> 0 AND abs(amount_micro) <= {AMOUNT_MICRO_MAX}", name="amount_within_bounds"),
+    ForeignKeyConstraint(["bucket", "community", "number"], ["entry.bucket", "entry.community", "entry.number"]),
+    ForeignKeyConstraint(
+        ["bucket", "community", "account"], ["account.bucket", "account.community", "account.account"]
+    ),
+    Index("ix_posting_account", "bucket", "community", "account", "number"),
+    **STRICT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of an entry: its number, and whether it is new or stood there already."""
+
+    number: int
+    created: bool
+
+
+def open_accounts(conn: Connection, community: str, accounts: Iterable[Account], now: int) -> None:
+    """Open the accounts that are not there yet, empty."""
+    key = {"bucket": bucket_of(community), "community": community, "balance_micro": 0, "opened_at": now}
+    rows = [key | {"account": item.id, "kind": item.kind, "owner": item.owner} for item in accounts]
+    if rows:
+        conn.execute(insert(conn, account_table).on_conflict_do_nothing(), rows)
+
+
+def post(conn: Connection, entry: Entry) -> Posted:
+    """Add an entry and move the balances, in the caller's transaction; a cause that posted before posts nothing.
+
+    The accounts must be open. Another entry under the same cause is a LedgerInvariantError.
+    """
+    head = _locked_head(conn, entry.community)
+    before = _link_of_cause(conn, entry)
+    if before is not None:
+        if not entry.same_as(_entry_of(before)):
+            raise LedgerInvariantError(f"{entry.community} {entry.cause}: entry {before.number} moved something else")
+        return Posted(before.number, created=False)
+    added = link(entry, head)
+    _add(conn, added)
+    _move_balances(conn, added)
+    _advance_head(conn, head, added)
+    return Posted(added.number, created=True)
+
+
+def _locked_head(conn: Connection, community: str) -> Head:
+    """Return the newest entry's place; others who post in this community wait until this transaction ends."""
+    key = {"bucket": bucket_of(community), "community": community}
+    insert_new(conn, ledger_head_table, key | {"number": START.number, "hash": START.hash})
+    row = conn.execute(select(ledger_head_table).filter_by(**key).with_for_update()).one()
+    return Head(row.number, row.hash)
+
+
+def _add(conn: Connection, added: Link) -> None:
+    owned = {"bucket": bucket_of(added.community), "community": added.community, "number": added.number}
+    members = ("cause", "valued_at", "made_at", "evidence", "prev_hash", "hash")
+    conn.execute(entry_table.insert().values(owned | {name: getattr(added, name) for name in members}))
+    legs = [owned | {"account": leg.account, "amount_micro": leg.amount_micro} for leg in added.postings]
+    conn.execute(posting_table.insert(), legs)
+    sums = select(func.count(), func.sum(posting_table.c.amount_micro)).select_from(posting_table)
+    kept, total_micro = conn.execute(sums.filter_by(**owned)).one()
+    if (kept, total_micro) != (len(legs), 0):
+        raise LedgerInvariantError(f"{added.community} {added.cause}: {kept} postings kept, sum {total_micro}")
+
+
+def _move_balances(conn: Connection, added: Link) -> None:
+    """Add every leg to its account's balance; an account that would leave its bounds undoes the transaction."""
+    ledger = {"bucket": bucket_of(added.community), "community": added.community}
+    legs = select(posting_table.c.account).filter_by(**ledger, number=added.number)
+    amount = (
+        select(posting_table.c.amount_micro)
+        .filter_by(**ledger, number=added.number)
+        .where(posting_table.c.account == account_table.c.account)
+        .scalar_subquery()
+    )
+    balance = account_table.c.balance_micro + amount
+    most = case(BALANCE_MICRO_MAX, value=account_table.c.kind)
+    moved = conn.execute(
+        update(account_table)
+        .filter_by(**ledger)
+        .where(account_table.c.account.in_(legs), func.abs(balance) <= most)
+        .values(balance_micro=balance)
+    ).rowcount
+    if moved != len(added.postings):
+        raise LedgerInvariantError(f"{added.community} {added.cause}: {moved} of {len(added.postings)} balances moved")
+
+
+def _advance_head(conn: Connection, head: Head, added: Link) -> None:
+    rows = update(ledger_head_table).filter_by(bucket=bucket_of(added.community), community=added.community)
+    rows = rows.where(ledger_head_table.c.number == head.number, ledger_head_table.c.hash == head.hash)
+    if conn.execute(rows.values(number=added.number, hash=added.hash)).rowcount != 1:
+        raise LedgerInvariantError(f"{added.community}: two entries claim number {added.number}")
+
+
+def head_of(conn: Connection, community: str) -> Head:
+    """Return the newest entry's number and hash; number 0 where nothing was posted yet."""
+    rows = select(ledger_head_table).filter_by(bucket=bucket_of(community), community=community)
+    row = conn.execute(rows).one_or_none()
+    return START if row is None else Head(row.number, row.hash)
+
+
+def newer_links(conn: Connection, community: str, after: int) -> tuple[list[Link], Head]:
+    """Return a page of entries numbered above `after` and where the chain says it stands, for whoever verifies it."""
+    return links(conn, community, after), head_of(conn, community)
+
+
+def links(conn: Connection, community: str, after: int, limit: int = LINKS_PAGE_MAX) -> list[Link]:
+    """Return the entries numbered above `after`, as they stand, for `chain.verify`."""
+    owned = {"bucket": bucket_of(community), "community": community}
+    rows = select(entry_table).filter_by(**owned).where(entry_table.c.number > after)
+    entries = conn.execute(rows.order_by(entry_table.c.number).limit(limit)).all()
+    if not entries:
+        return []
+    legs = select(posting_table).filter_by(**owned)
+    legs = legs.where(posting_table.c.number > after, posting_table.c.number <= entries[-1].number)
+    ordered = conn.execute(legs.order_by(posting_table.c.number, posting_table.c.account))
+    by_number = {number: _postings(group) for number, group in groupby(ordered, key=lambda leg: int(leg.number))}
+    return [_link(row, by_number.get(row.number, ())) for row in entries]
+
+
+def _link_of_cause(conn: Connection, entry: Entry) -> Link | None:
+    rows = select(entry_table.c.number).filter_by(
+        bucket=bucket_of(entry.community), community=entry.community, cause=entry.cause
+    )
+    number = conn.execute(rows).scalar_one_or_none()
+    return None if number is None else links(conn, entry.community, number - 1, 1)[0]
+
+
+def _link(row: Row[Any], postings: tuple[Posting, ...]) -> Link:
+    return Link(
+        number=row.number,
+        prev_hash=row.prev_hash,
+        hash=row.hash,
+        community=row.community,
+        cause=row.cause,
+        valued_at=row.valued_at,
+        made_at=row.made_at,
+        evidence=row.evidence,
+        postings=postings,
+    )
+
+
+def _entry_of(item: Link) -> Entry:
+    return Entry(item.community, item.cause, item.valued_at, item.made_at, item.evidence, item.postings)
+
+
+def _postings(rows: Iterable[Row[Any]]) -> tuple[Posting, ...]:
+    # a database orders texts by its own alphabet; the ledger's order is by code point
+    return tuple(sorted((Posting(row.account, row.amount_micro) for row in rows), key=lambda leg: leg.account))
+
+
+def balances(conn: Connection, community: str) -> Mapping[str, int]:
+    """Return the balance of every open account of a community in micro-points, by account id."""
+    rows = select(account_table.c.account, account_table.c.balance_micro)
+    rows = rows.filter_by(bucket=bucket_of(community), community=community)
+    return {row.account: row.balance_micro for row in conn.execute(rows)}
+
+
+def owners_with_account(conn: Connection, community: str) -> frozenset[str]:
+    """Return the owners whose account is open."""
+    rows = select(account_table.c.owner).filter_by(bucket=bucket_of(community), community=community, kind="owner")
+    return frozenset(conn.execute(rows).scalars())

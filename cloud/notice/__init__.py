@@ -1,0 +1,1 @@
+"""What the cloud tells the sites: durable, signed, delivered until acknowledged."""

@@ -1,0 +1,80 @@
+"""Who speaks: the authenticated caller of a request, and the cloud itself with the key it signs everything with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from .wire import base64url, compact_header, detached_header, thumbprint
+
+SEED_BYTES = 32  # an Ed25519 private key
+
+
+class Scope(StrEnum):
+    """What an access token is for."""
+
+    SITE = "site"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The caller a valid access token names: a site with its community, or a client of the operator."""
+
+    subject: str
+    scope: Scope
+    community: str | None
+    expires_at: int
+
+
+class CloudKey:
+    """The cloud's Ed25519 key: it signs answers, notices and tokens, and other secrets are derived from it."""
+
+    def __init__(self, seed: bytes) -> None:
+        """Take the 32 bytes of the key file."""
+        assert len(seed) == SEED_BYTES
+        self._seed = seed
+        self.private_key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public_key = base64url(self.private_key.public_key().public_bytes_raw())
+        self.kid = thumbprint(self.public_key)
+
+    def sign(self, raw: bytes) -> str:
+        """Return the detached signature of raw bytes, as it travels in the header."""
+        header = detached_header(self.kid)
+        return f"{header}..{base64url(self.private_key.sign(header.encode() + b'.' + raw))}"
+
+    def sign_compact(self, payload: bytes) -> str:
+        """Return a compact JWS that carries its payload."""
+        signed = f"{compact_header(self.kid)}.{base64url(payload)}"
+        return f"{signed}.{base64url(self.private_key.sign(signed.encode()))}"
+
+    def derive(self, purpose: str) -> bytes:
+        """Return 32 secret bytes for one purpose (HKDF-SHA-256), so that no two purposes share a key."""
+        return HKDF(SHA256(), length=32, salt=None, info=f"commonwatt {purpose}".encode()).derive(self._seed)
+
+    def __repr__(self) -> str:
+        return f"CloudKey({self.kid})"
+
+
+type Authenticator = Callable[[str, int], Principal]  # (access token, now in seconds); raises Refused
+
+PRINCIPAL = web.RequestKey("principal", Principal)
+AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
+CLOUD_KEY = web.AppKey("cloud_key", CloudKey)
+
+
+def principal_of(request: web.Request) -> Principal:
+    """Return who sent this request; the endpoint asks for a scope, so there is somebody."""
+    return request[PRINCIPAL]
+
+
+def site_of(request: web.Request) -> tuple[str, str]:
+    """Return the community and the site that sent this request, at an endpoint of scope `site`."""
+    principal = request[PRINCIPAL]
+    assert principal.scope is Scope.SITE
+    assert principal.community is not None
+    return principal.community, principal.subject

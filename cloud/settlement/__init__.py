@@ -1,0 +1,1 @@
+"""Intervals become postings: netting, community share, one entry per community and interval, statements."""

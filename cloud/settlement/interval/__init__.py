@@ -1,0 +1,1 @@
+"""One interval of one community, settled whole within one transaction."""

@@ -1,0 +1,1 @@
+"""What everything settled adds up to, for whoever asks for proof."""

@@ -1,0 +1,216 @@
+"""Keeps communities, their owners and their sites."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    ForeignKeyConstraint,
+    Row,
+    Select,
+    Table,
+    select,
+    update,
+)
+
+from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, insert_new, metadata, new_id
+from cloud.wire import PairingRequest, Settings
+from cloud.wire.session import OWNERS_MAX
+
+type OwnerKept = Literal["kept", "no-community", "too-many-owners"]
+
+community_table = Table(
+    "community",
+    metadata,
+    bucket_column(),
+    Column("community", TEXT, primary_key=True),
+    Column("name", TEXT, nullable=False),
+    Column("time_zone", TEXT, nullable=False),
+    Column("interval_seconds", WHOLE, nullable=False),
+    Column("cycle_seconds", WHOLE, nullable=False),
+    Column("grace_seconds", WHOLE, nullable=False),
+    Column("currency", TEXT),
+    Column("points_per_unit", WHOLE),
+    Column("created_at", WHOLE, nullable=False),
+    CheckConstraint("interval_seconds > 0 AND 1800 % interval_seconds = 0", name="interval_divides_half_hour"),
+    CheckConstraint("cycle_seconds > 0 AND cycle_seconds % interval_seconds = 0", name="cycle_of_whole_intervals"),
+    **STRICT,
+)
+
+owner_table = Table(
+    "owner",
+    metadata,
+    bucket_column(),
+    Column("community", TEXT, primary_key=True),
+    Column("owner", TEXT, primary_key=True),
+    Column("name", TEXT, nullable=False),
+    Column("created_at", WHOLE, nullable=False),
+    ForeignKeyConstraint(["bucket", "community"], ["community.bucket", "community.community"]),
+    **STRICT,
+)
+
+site_table = Table(
+    "site",
+    metadata,
+    bucket_column(),
+    Column("community", TEXT, primary_key=True),
+    Column("site", TEXT, primary_key=True),
+    Column("name", TEXT, nullable=False),
+    Column("time_zone", TEXT, nullable=False),
+    Column("latitude_e6", WHOLE),
+    Column("longitude_e6", WHOLE),
+    Column("main_owner", TEXT, nullable=False),
+    Column("time_scale", WHOLE, nullable=False),
+    Column("paired_at", WHOLE, nullable=False),
+    Column("quarantined_at", WHOLE),
+    Column("quarantine_reason", TEXT),
+    ForeignKeyConstraint(["bucket", "community", "main_owner"], ["owner.bucket", "owner.community", "owner.owner"]),
+    **STRICT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Community:
+    """A settlement unit: its interval, how often it is settled, and how long it waits for late sites."""
+
+    community: str
+    name: str
+    time_zone: str
+    interval_seconds: int
+    cycle_seconds: int
+    grace_seconds: int
+    currency: str | None
+    points_per_unit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A metered connection; a quarantined one has contradicted itself: its batches are kept and not settled."""
+
+    community: str
+    site: str
+    name: str
+    time_zone: str
+    main_owner: str
+    time_scale: int
+    paired_at: int
+    quarantined_at: int | None
+
+
+def put_community(conn: Connection, community: Community, now: int) -> bool:
+    """Create a community or change its settings; False if the interval would change under sites that measure by it."""
+    before = community_of(conn, community.community)
+    if (
+        before is not None
+        and before.interval_seconds != community.interval_seconds
+        and sites_of(conn, before.community)
+    ):
+        return False
+    key = {"bucket": bucket_of(community.community), "community": community.community}
+    others = {name: getattr(community, name) for name in COMMUNITY_MEMBERS}
+    if not insert_new(conn, community_table, key | others | {"created_at": now}):
+        conn.execute(update(community_table).filter_by(**key).values(others))
+    return True
+
+
+COMMUNITY_MEMBERS = (
+    "name",
+    "time_zone",
+    "interval_seconds",
+    "cycle_seconds",
+    "grace_seconds",
+    "currency",
+    "points_per_unit",
+)
+
+
+def community_of(conn: Connection, community: str, *, locked: bool = False) -> Community | None:
+    """Return a community, if there is one of this name; `locked` keeps other writers off until the end."""
+    rows = select(community_table).filter_by(bucket=bucket_of(community), community=community)
+    row = conn.execute(rows.with_for_update() if locked else rows).one_or_none()
+    return None if row is None else _community(row)
+
+
+def communities(conn: Connection) -> list[Community]:
+    """Return every community, by name."""
+    return [_community(row) for row in conn.execute(select(community_table).order_by(community_table.c.community))]
+
+
+def _community(row: Row[Any]) -> Community:
+    return Community(row.community, *(getattr(row, name) for name in COMMUNITY_MEMBERS))
+
+
+def put_owner(conn: Connection, community: str, owner: str, name: str, now: int) -> OwnerKept:
+    """Create an owner or change its name, as long as a site's settings can name them all."""
+    if community_of(conn, community, locked=True) is None:
+        return "no-community"
+    owners = owners_of(conn, community)
+    if owner not in owners and len(owners) >= OWNERS_MAX:
+        return "too-many-owners"
+    key = {"bucket": bucket_of(community), "community": community, "owner": owner}
+    if not insert_new(conn, owner_table, key | {"name": name, "created_at": now}):
+        conn.execute(update(owner_table).filter_by(**key).values(name=name))
+    return "kept"
+
+
+def owners_of(conn: Connection, community: str) -> Mapping[str, str]:
+    """Return the owners of a community with their names, by id."""
+    rows = select(owner_table.c.owner, owner_table.c.name).filter_by(bucket=bucket_of(community), community=community)
+    return {row.owner: row.name for row in conn.execute(rows.order_by(owner_table.c.owner))}
+
+
+def site_of(conn: Connection, community: str, site: str, *, locked: bool = False) -> Site | None:
+    """Return a site; `locked` keeps other transactions off its chain until this one ends."""
+    rows = _sites(community).where(site_table.c.site == site)
+    row = conn.execute(rows.with_for_update() if locked else rows).one_or_none()
+    return None if row is None else Site(*row)
+
+
+def sites_of(conn: Connection, community: str, after: str = "", limit: int | None = None) -> list[Site]:
+    """Return the sites of a community by id, all or a page of them."""
+    rows = _sites(community).where(site_table.c.site > after).order_by(site_table.c.site).limit(limit)
+    return [Site(*row) for row in conn.execute(rows)]
+
+
+def settings_of(conn: Connection, community: str, site: str) -> Settings | None:
+    """Return what a site must know, None if it is not known (any more)."""
+    found, owned = site_of(conn, community, site), community_of(conn, community)
+    if found is None or owned is None:
+        return None
+    return Settings(
+        site=site,
+        community=community,
+        community_name=owned.name,
+        interval_seconds=owned.interval_seconds,
+        time_scale=found.time_scale,
+        main_owner=found.main_owner,
+        owners=owners_of(conn, community),
+    )
+
+
+def _sites(community: str) -> Select[Any]:
+    columns = [site_table.c[member.name] for member in fields(Site)]
+    return select(*columns).filter_by(bucket=bucket_of(community), community=community)
+
+
+def quarantine(conn: Connection, community: str, site: str, reason: str, now: int) -> None:
+    """Mark a site as one that contradicted itself; the first reason stays."""
+    rows = update(site_table).filter_by(bucket=bucket_of(community), community=community, site=site)
+    rows = rows.where(site_table.c.quarantined_at.is_(None))
+    conn.execute(rows.values(quarantined_at=now, quarantine_reason=reason))
+
+
+def add_site(
+    conn: Connection, request: PairingRequest, community: str, *, main_owner: str, time_scale: int, now: int
+) -> str:
+    """Keep a site that has paired, and return the name it has for ever."""
+    site = new_id()
+    owned = {"bucket": bucket_of(community), "community": community, "site": site}
+    place = {"latitude_e6": request.latitude_e6, "longitude_e6": request.longitude_e6}
+    values = {"name": request.name, "time_zone": request.time_zone, "main_owner": main_owner}
+    times = {"time_scale": time_scale, "paired_at": now}
+    conn.execute(site_table.insert().values(owned | place | values | times))
+    return site

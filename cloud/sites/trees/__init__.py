@@ -1,0 +1,1 @@
+"""What hangs where at a site: every revision of its tap tree, as it was signed."""
