@@ -1,0 +1,146 @@
+"""The chain of batches: where it goes on, what goes into it, what of it is sent next, and what the cloud said."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from sqlite3 import Connection
+
+from ..errors import OutboxError
+from ..wire import BODY_BYTES_MAX, Answer, Batch, Head, Incident, digest, to_bytes
+from .database import mark_of
+from .kept import KeptInterval, SealedBatch, interval_of
+from .packing import columns_of, packs
+
+INCIDENTS_MAX = 200  # as the wire has it
+NEVER = 0  # the batch number of what is never sent
+
+BATCH = "SELECT epoch, seq, raw, signature, hash, result FROM batch"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last link of the chain: the next batch follows it, or is the first of a new epoch (`seq` 0)."""
+
+    epoch: int
+    seq: int
+    hash: str
+
+
+def meet(db: Connection, head: Head) -> Position:
+    """Return where to go on, given where the cloud stands; what it does not hold (any longer) is sent again.
+
+    A new epoch begins, so that no number is ever used twice, if the cloud's head is not among our batches: ours are an
+    older copy, or another program wrote with our key. So it does when a batch was refused for good and every other one
+    is answered, for the cloud waits for a missing number only until a later epoch begins. An epoch that the cloud has
+    not seen yet goes on in any case, because it takes them without a gap.
+    """
+    newest = db.execute("SELECT epoch, seq, hash FROM batch ORDER BY epoch DESC, seq DESC LIMIT 1").fetchone()
+    db.execute(
+        "UPDATE batch SET result = NULL, reason = NULL, acked_at = NULL"
+        " WHERE acked_at IS NOT NULL AND (epoch, seq) > (?, ?)",
+        (head.epoch, head.seq),
+    )
+    if newest is not None and (newest[0] > head.epoch or (_has(db, head) and not has_hole(db, newest[0]))):
+        return Position(*newest)
+    return Position(head.epoch + 1, 0, head.hash)
+
+
+def has_hole(db: Connection, epoch: int) -> bool:
+    """Say whether the epoch can never become whole, and nothing is under way that would still belong to it."""
+    refused = "SELECT 1 FROM batch WHERE epoch = ? AND result = 'refused' LIMIT 1"
+    waiting = "SELECT 1 FROM batch WHERE result IS NULL LIMIT 1"
+    return db.execute(refused, (epoch,)).fetchone() is not None and db.execute(waiting).fetchone() is None
+
+
+def _has(db: Connection, head: Head) -> bool:
+    row = db.execute("SELECT hash FROM batch WHERE epoch = ? AND seq = ?", (head.epoch, head.seq)).fetchone()
+    return bool(row == (head.hash,))
+
+
+def seal(db: Connection, position: Position, site: str, now: int, sign: Callable[[bytes], str]) -> tuple[Position, int]:
+    """Pack, number, sign and store what waits; return the new end of the chain and how many batches were made."""
+    count = 0
+    for pack, incidents in _contents(db):
+        intervals = columns_of(pack) if pack else None
+        values = tuple(incident for _, incident in incidents)
+        batch = Batch(site, position.epoch, position.seq + 1, position.hash, now, intervals, values)
+        raw = to_bytes(batch)
+        if len(raw) > BODY_BYTES_MAX:
+            raise OutboxError(f"a batch of {len(raw)} bytes cannot be sent")
+        sealed = SealedBatch(batch.epoch, batch.seq, raw, sign(raw), digest(raw))
+        _store(db, batch, sealed)
+        number = (batch.epoch, batch.seq)
+        db.executemany("UPDATE interval SET epoch = ?, seq = ? WHERE start = ?", [(*number, i.start) for i in pack])
+        db.executemany("UPDATE incident SET epoch = ?, seq = ? WHERE id = ?", [(*number, row) for row, _ in incidents])
+        position = Position(batch.epoch, batch.seq, sealed.hash)
+        count += 1
+    return position, count
+
+
+def next_to_send(db: Connection) -> SealedBatch | None:
+    """Return the newest batch if the cloud has not answered it, else the oldest that it has not."""
+    row = db.execute(f"{BATCH} ORDER BY epoch DESC, seq DESC LIMIT 1").fetchone()
+    if row is not None and row[-1] is not None:
+        row = db.execute(f"{BATCH} WHERE result IS NULL ORDER BY epoch, seq LIMIT 1").fetchone()
+    return None if row is None else SealedBatch(*row[:-1])
+
+
+def acknowledge(db: Connection, answer: Answer) -> None:
+    """Note a durable answer; it must be about the very bytes that lie here."""
+    changed = db.execute(
+        "UPDATE batch SET result = ?, reason = ?, acked_at = ? WHERE epoch = ? AND seq = ? AND hash = ?",
+        (answer.result, answer.reason, answer.sent_ms // 1000, answer.epoch, answer.seq, answer.hash),
+    )
+    if changed.rowcount != 1:
+        raise OutboxError(f"an answer to batch {answer.epoch}/{answer.seq}, whose bytes are not here")
+
+
+def refuse(db: Connection, epoch: int, seq: int, reason: str) -> None:
+    """Take a batch out of the queue for good."""
+    db.execute("UPDATE batch SET result = 'refused', reason = ? WHERE epoch = ? AND seq = ?", (reason, epoch, seq))
+
+
+def prune(db: Connection, before: int) -> None:
+    """Delete what the cloud acknowledged before a time, from the start of each epoch; the newest batch always stays."""
+    keep = db.execute(
+        "SELECT epoch, min(seq) FROM batch WHERE acked_at IS NULL OR acked_at >= ?"
+        " OR (epoch, seq) = (SELECT epoch, seq FROM batch ORDER BY epoch DESC, seq DESC LIMIT 1) GROUP BY epoch",
+        (before,),
+    )
+    first_kept = dict(keep.fetchall())
+    for [epoch] in db.execute("SELECT DISTINCT epoch FROM batch").fetchall():
+        db.execute("DELETE FROM batch WHERE epoch = ? AND seq < ?", (epoch, first_kept.get(epoch, 2**62)))
+    gone = "seq IS NOT NULL AND (epoch, seq) NOT IN (SELECT epoch, seq FROM batch)"
+    db.execute(f"DELETE FROM incident WHERE {gone} AND at < ?", (before,))  # noqa: S608 our own words
+    db.execute(
+        f"DELETE FROM interval WHERE {gone} AND start < ? AND start < (SELECT max(start) FROM interval)",  # noqa: S608
+        (before,),
+    )
+
+
+def _contents(db: Connection) -> Iterator[tuple[tuple[KeptInterval, ...], list[tuple[int, Incident]]]]:
+    """Yield what goes into each batch; incidents ride along with intervals, and alone only when there are too many.
+
+    Intervals under a tree that the cloud refused wait for one that it takes.
+    """
+    incidents = [
+        (row[0], Incident(*row[1:]))
+        for row in db.execute("SELECT id, at, kind, tap, detail FROM incident WHERE seq IS NULL ORDER BY id")
+    ]
+    waiting = db.execute(
+        "SELECT start, seconds, tree_rev, body FROM interval WHERE seq IS NULL"
+        " AND tree_rev NOT IN (SELECT rev FROM tree WHERE state = 'refused') ORDER BY start"
+    ).fetchall()
+    for pack in packs(interval_of(*row) for row in waiting):
+        yield pack, incidents[:INCIDENTS_MAX]
+        incidents = incidents[INCIDENTS_MAX:]
+    while incidents:
+        yield (), incidents[:INCIDENTS_MAX]
+        incidents = incidents[INCIDENTS_MAX:]
+
+
+def _store(db: Connection, batch: Batch, sealed: SealedBatch) -> None:
+    mark = mark_of(batch.epoch, batch.seq, batch.prev, sealed.hash, sealed.signature)
+    db.execute(
+        "INSERT INTO batch (epoch, seq, prev, raw, hash, signature, mark) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (batch.epoch, batch.seq, batch.prev, sealed.raw, sealed.hash, sealed.signature, mark),
+    )

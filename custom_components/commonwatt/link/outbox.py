@@ -1,0 +1,255 @@
+"""The outbox: what was measured is durable here before anything else happens to it, numbered and signed once."""
+
+from collections.abc import Callable, Mapping, Sequence
+import json
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Any, Self
+
+from ..errors import OutboxError
+from ..wire import Answer, Head, Incident, Notice, Settings, TreeTap, parse_settings, to_bytes
+from . import chain, trees
+from .database import Database, mark_of
+from .kept import (
+    KeptBoundary,
+    KeptInterval,
+    KeptTree,
+    Remark,
+    SealedBatch,
+    boundaries_of,
+    boundaries_text,
+    interval_of,
+    interval_text,
+)
+from .packing import check, sendable
+
+KEPT_SECONDS = 400 * 86_400  # statements of a year and its audit can be verified from these bytes alone
+REMARKS_MAX = 100
+
+
+class Outbox:
+    """One SQLite file, one connection, one thread. Every call that changes it is on the disk when it returns."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._position: tuple[int, chain.Position] | None = None  # with the generation of the file it was met for
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open or create the file, take it for this program alone, and verify what lies in it; raises OutboxError."""
+        database = Database(path)
+        database.open()
+        return cls(database)
+
+    def close(self) -> None:
+        """Give the file free."""
+        self._database.close()
+
+    def keep_interval(
+        self, interval: KeptInterval, boundaries: Mapping[str, KeptBoundary], incidents: Sequence[Incident] = ()
+    ) -> None:
+        """Keep an interval, the boundaries of all taps at its end and what happened in it: all or nothing.
+
+        An interval without a tree revision or without taps is kept for this site alone and never sent.
+        """
+        check(interval)
+        body = interval_text(interval)
+        sent = interval.tree_rev is not None and len(interval.taps) > 0
+        number = None if sent else chain.NEVER
+        row = (interval.start, interval.seconds, interval.tree_rev, body)
+
+        def change(db: Connection) -> None:
+            last_end = _last_end(db)
+            if last_end is not None and interval.start < last_end:
+                raise OutboxError(f"an interval from {interval.start} overlaps what is kept until {last_end}")
+            db.execute(
+                "INSERT INTO interval (start, seconds, tree_rev, body, mark, epoch, seq) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*row, mark_of(*row), number, number),
+            )
+            _keep(db, "boundaries", boundaries_text(boundaries))
+            nets = json.loads(_kept(db, "nets") or "{}")
+            totals = {owner: nets.get(owner, 0) + interval.net_wh.get(owner, 0) for owner in {*nets, *interval.net_wh}}
+            _keep(db, "nets", to_bytes(totals).decode())
+            _keep_incidents(db, incidents)
+
+        self._database.write(change)
+
+    def keep_incidents(self, incidents: Sequence[Incident]) -> None:
+        """Keep incidents; they ride along with the next batch."""
+        self._database.write(lambda db: _keep_incidents(db, incidents))
+
+    def boundaries(self) -> dict[str, KeptBoundary]:
+        """Return the boundaries of the taps that had one at the end of the latest interval."""
+        return boundaries_of(self._database.read(lambda db: _kept(db, "boundaries")) or "{}")
+
+    def last_end(self) -> int | None:
+        """Return the end of the latest interval."""
+        return self._database.read(_last_end)
+
+    def latest_interval(self) -> KeptInterval | None:
+        """Return the latest interval."""
+        query = "SELECT start, seconds, tree_rev, body FROM interval ORDER BY start DESC LIMIT 1"
+        row = self._database.read(lambda db: db.execute(query).fetchone())
+        return None if row is None else interval_of(*row)
+
+    def nets(self) -> dict[str, int]:
+        """Return each owner's net energy in Wh over all intervals ever kept here."""
+        nets: dict[str, int] = json.loads(self._database.read(lambda db: _kept(db, "nets")) or "{}")
+        return nets
+
+    def keep_tree(self, taps: Mapping[str, TreeTap], valid_from: int) -> int:
+        """Keep a tree and return its revision: the newest one's if nothing changed."""
+        return self._database.write(lambda db: trees.keep(db, taps, valid_from))
+
+    def tree_at(self, start: int) -> tuple[int, dict[str, TreeTap]] | None:
+        """Return revision and taps of the tree that is valid at a boundary."""
+        return self._database.read(lambda db: trees.at(db, start))
+
+    def unsent_tree(self) -> KeptTree | None:
+        """Return the oldest tree that the cloud does not hold; those it refused are tried again."""
+        return self._database.read(trees.unsent)
+
+    def mark_tree(self, rev: int) -> None:
+        """Note that the cloud holds this tree."""
+        self._database.write(lambda db: trees.mark(db, rev, "acknowledged"))
+
+    def refuse_tree(self, rev: int) -> None:
+        """Note that the cloud does not take this tree: its intervals wait, the next tree kept takes its number."""
+        self._database.write(lambda db: trees.mark(db, rev, "refused"))
+
+    def resend_tree(self, rev: int) -> bool:
+        """Note that the cloud no longer holds this tree; False if it does not lie here either."""
+        return self._database.write(lambda db: trees.mark(db, rev, "kept"))
+
+    def shift_tree(self, rev: int) -> None:
+        """Note that the cloud has another tree of this number: ours, which it never took, becomes the next."""
+        self._database.write(lambda db: trees.shift(db, rev))
+
+    def meet(self, head: Head) -> None:
+        """Learn where the cloud stands: needed before the first `seal` of a run, and after a failure of the disk."""
+
+        def change(db: Connection) -> chain.Position:
+            _claim(db, head.site)
+            return chain.meet(db, head)
+
+        position = self._database.write(change)
+        self._position = self._database.generation, position
+
+    def must_meet(self) -> bool:
+        """Say whether the cloud should be asked for its head (again): never met, or the epoch can not become whole."""
+        position = self._known_position()
+        return position is None or self._database.read(lambda db: chain.has_hole(db, position.epoch))
+
+    def seal(self, site: str, now: int, sign: Callable[[bytes], str]) -> int:
+        """Pack, number, sign and store what is in no batch yet; return how many batches that made, 0 before `meet`."""
+        end = self._known_position()
+        if end is None:
+            return 0
+
+        def change(db: Connection) -> tuple[chain.Position, int]:
+            _claim(db, site)
+            return chain.seal(db, end, site, now, sign)
+
+        position, count = self._database.write(change)
+        self._position = self._database.generation, position
+        return count
+
+    def next_batch(self) -> SealedBatch | None:
+        """Return the batch to send next: the newest if it is not answered, else the oldest that is not."""
+        return self._database.read(chain.next_to_send)
+
+    def mark(self, answer: Answer) -> None:
+        """Note the cloud's durable answer to a batch."""
+        self._database.write(lambda db: chain.acknowledge(db, answer))
+
+    def set_aside(self, epoch: int, seq: int, reason: str) -> None:
+        """Take a batch that the cloud refused for good out of the queue; it is kept with the reason."""
+        self._database.write(lambda db: chain.refuse(db, epoch, seq, reason))
+
+    def remarks(self) -> list[Remark]:
+        """Return the batches that the cloud held or refused, newest first, with its reasons."""
+        query = (
+            "SELECT epoch, seq, result, reason FROM batch WHERE result IN ('held', 'refused')"
+            " ORDER BY epoch DESC, seq DESC LIMIT ?"
+        )
+        return [Remark(*row) for row in self._database.read(lambda db: db.execute(query, (REMARKS_MAX,)).fetchall())]
+
+    def depth(self) -> int:
+        """Return how many intervals wait to be sealed plus how many batches wait to be answered."""
+        intervals = "SELECT count(*) FROM interval WHERE seq IS NULL"
+        batches = "SELECT count(*) FROM batch WHERE result IS NULL"
+        return int(self._database.read(lambda db: db.execute(f"SELECT ({intervals}) + ({batches})").fetchone())[0])
+
+    def accept_notice(self, notice: Notice) -> bool:
+        """Remember a notice's id and keep its body as the latest of its kind, in one; False if it was seen before."""
+
+        def change(db: Connection) -> bool:
+            row = (notice.id, notice.expires_at)
+            if db.execute("INSERT OR IGNORE INTO notice (id, expires_at) VALUES (?, ?)", row).rowcount == 0:
+                return False
+            kept = _kept(db, f"notice.{notice.kind}")
+            if kept is None or json.loads(kept)["issued_at"] <= notice.issued_at:
+                body = {"issued_at": notice.issued_at, "body": dict(notice.body)}
+                _keep(db, f"notice.{notice.kind}", to_bytes(body).decode())
+            return True
+
+        return self._database.write(change)
+
+    def notice(self, kind: str) -> dict[str, Any] | None:
+        """Return the body of the notice of a kind that was issued last."""
+        kept = self._database.read(lambda db: _kept(db, f"notice.{kind}"))
+        body: dict[str, Any] | None = None if kept is None else json.loads(kept)["body"]
+        return body
+
+    def keep_settings(self, settings: Settings) -> None:
+        """Keep the cloud's settings, to start with while it cannot be reached."""
+        self._database.write(lambda db: _keep(db, "settings", to_bytes(settings).decode()))
+
+    def settings(self) -> Settings | None:
+        """Return the settings kept last."""
+        kept = self._database.read(lambda db: _kept(db, "settings"))
+        return None if kept is None else parse_settings(kept.encode())
+
+    def prune(self, now: int) -> None:
+        """Drop what need not be kept any longer: batches acknowledged 400 days ago, the ids of expired notices."""
+
+        def change(db: Connection) -> None:
+            chain.prune(db, now - KEPT_SECONDS)
+            db.execute("DELETE FROM notice WHERE expires_at < ?", (now,))
+
+        self._database.write(change)
+
+    def _known_position(self) -> chain.Position | None:
+        """Return the end of the chain, unless it was learnt of a file that failed since."""
+        if self._position is None or self._position[0] != self._database.generation:
+            return None
+        return self._position[1]
+
+
+def _last_end(db: Connection) -> int | None:
+    row = db.execute("SELECT start + seconds FROM interval ORDER BY start DESC LIMIT 1").fetchone()
+    return None if row is None else int(row[0])
+
+
+def _claim(db: Connection, site: str) -> None:
+    """Hold the outbox to the site that it first spoke for: another site's chain is another file."""
+    kept = _kept(db, "site")
+    if kept is None:
+        _keep(db, "site", site)
+    elif kept != site:
+        raise OutboxError(f"it belongs to site {kept}")
+
+
+def _keep_incidents(db: Connection, incidents: Sequence[Incident]) -> None:
+    rows = [(i.at, i.kind, i.tap, i.detail) for i in map(sendable, incidents)]
+    db.executemany("INSERT INTO incident (at, kind, tap, detail) VALUES (?, ?, ?, ?)", rows)
+
+
+def _keep(db: Connection, name: str, body: str) -> None:
+    row = (name, body, mark_of(name, body))
+    db.execute("INSERT OR REPLACE INTO keepsake (name, body, mark) VALUES (?, ?, ?)", row)
+
+
+def _kept(db: Connection, name: str) -> str | None:
+    row = db.execute("SELECT body FROM keepsake WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])

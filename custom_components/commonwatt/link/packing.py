@@ -1,0 +1,68 @@
+"""Packing: kept intervals that belong together become the content of one batch."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..wire import GENESIS, READINGS_MAX, Batch, Incident, Intervals, TapColumns, parse_batch, to_bytes
+from .kept import KeptInterval
+
+INCIDENT_DETAIL_MAX = 500  # as the wire has it
+
+
+def packs(kept: Iterable[KeptInterval]) -> Iterator[tuple[KeptInterval, ...]]:
+    """Group intervals, given in order of time, as long as they adjoin, are alike, and stay within a batch's size."""
+    pack: list[KeptInterval] = []
+    for interval in kept:
+        if pack and not (_adjoins(pack[-1], interval) and (len(pack) + 1) * len(interval.taps) <= READINGS_MAX):
+            yield tuple(pack)
+            pack = []
+        pack.append(interval)
+    if pack:
+        yield tuple(pack)
+
+
+def columns_of(pack: Sequence[KeptInterval]) -> Intervals:
+    """Return the wire's columns of a group."""
+    first = pack[0]
+    return Intervals(
+        start=first.start,
+        seconds=first.seconds,
+        count=len(pack),
+        tree_rev=first.tree_rev or 0,
+        taps={
+            tap: TapColumns(
+                owner=columns.owner,
+                upstream_owner=columns.upstream_owner,
+                import_wh=tuple(interval.taps[tap].import_wh[0] for interval in pack),
+                export_wh=tuple(interval.taps[tap].export_wh[0] for interval in pack),
+                register_wh=tuple(interval.taps[tap].register_wh[0] for interval in pack),
+                quality=tuple(interval.taps[tap].quality[0] for interval in pack),
+            )
+            for tap, columns in first.taps.items()
+        },
+    )
+
+
+def check(interval: KeptInterval) -> None:
+    """Raise WireError for an interval that no batch could carry: better before it is kept than in the queue."""
+    columns = columns_of([interval])
+    intervals = Intervals(columns.start, columns.seconds, 1, interval.tree_rev or 1, columns.taps)
+    parse_batch(to_bytes(Batch("check", 1, 1, GENESIS, interval.end, intervals)))
+
+
+def sendable(incident: Incident) -> Incident:
+    """Return the incident as the wire takes it: its words printable and not too many."""
+    words = "".join(mark if mark.isprintable() else " " for mark in incident.detail or "")
+    return Incident(incident.at, incident.kind, incident.tap, words[:INCIDENT_DETAIL_MAX] or None)
+
+
+def _adjoins(before: KeptInterval, after: KeptInterval) -> bool:
+    return (before.end, before.seconds, before.tree_rev, _owners(before)) == (
+        after.start,
+        after.seconds,
+        after.tree_rev,
+        _owners(after),
+    )
+
+
+def _owners(interval: KeptInterval) -> dict[str, tuple[str, str | None]]:
+    return {tap: (columns.owner, columns.upstream_owner) for tap, columns in interval.taps.items()}
