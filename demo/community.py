@@ -1,0 +1,32 @@
+"""Sunny Street, as its operator sets it up: how it settles, who owns something in it, and what energy costs."""
+
+from .cloud import Operator, time_text
+from .house import HALF_HOUR_S
+from .statement import GridPrices
+
+COMMUNITY = "sunny-street"
+OWNERS = {"anna": "Anna", "ben": "Ben", "sun": "Sun"}
+MAIN_OWNER = "anna"
+LOCAL, GRID_BUY, GRID_SELL = 20, 30, 8  # points per kWh
+GRID_PRICES = GridPrices(buy=GRID_BUY * 1000, sell=GRID_SELL * 1000)
+
+
+async def set_up_community(operator: Operator, interval_seconds: int, now: float) -> None:
+    """Create the community, its owners and its prices; every interval is settled by itself."""
+    settled = {"interval_seconds": interval_seconds, "cycle_seconds": interval_seconds}
+    await operator.put("", {"name": "Sunny Street", "time_zone": "Europe/Berlin", **settled})
+    for owner, name in OWNERS.items():
+        await operator.put(f"/owners/{owner}", {"name": name})
+    valid_from = int(now) // HALF_HOUR_S * HALF_HOUR_S
+    tariff = {"local": str(LOCAL), "grid_buy": str(GRID_BUY), "grid_sell": str(GRID_SELL)}
+    await operator.put(f"/tariffs/{time_text(valid_from)}", tariff)
+
+
+async def pairing_code(operator: Operator, interval_seconds: int) -> str:
+    """Return a code for the house, in which half an hour passes in one interval."""
+    return await operator.pairing_code(MAIN_OWNER, HALF_HOUR_S // interval_seconds)
+
+
+def tariff_text() -> str:
+    """Return the prices in words."""
+    return f"{LOCAL} points/kWh between neighbours, {GRID_BUY} from the grid, {GRID_SELL} to the grid"

@@ -1,0 +1,117 @@
+"""What can be said on the command line."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .house import HALF_HOUR_S
+
+INTERVAL_S = 60
+INTERVAL_MIN_S = 10
+HA_PORT = 8123
+CLOUD_PORT = 8080
+DESCRIPTION = """\
+A measured house behind real Modbus servers, a real Home Assistant with the Commonwatt integration, and the cloud,
+started together on this machine. Half an hour of the house's data passes in one interval.
+
+Without --once everything stays up for you to look at, until Ctrl-C."""
+EPILOG = """\
+`python -m demo house --help` explains how to run the house alone, for a Home Assistant of your own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the demo is to run; a port of `None` means the usual one, or any other when that is taken."""
+
+    interval_seconds: int = INTERVAL_S
+    once: bool = False
+    keep: bool = False
+    ha_port: int | None = None
+    cloud_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HouseOptions:
+    """How the house alone is to run."""
+
+    interval_seconds: int = INTERVAL_S
+    wait: bool = False
+
+
+def parse(arguments: Sequence[str]) -> Options | HouseOptions:
+    """Read the command line; what cannot be understood ends the program with a line that says why."""
+    if arguments and arguments[0] == "house":
+        return HouseOptions(**vars(_house_parser().parse_args(arguments[1:])))
+    return Options(**vars(_parser().parse_args(arguments)))
+
+
+def interval_seconds(text: str) -> int:
+    """Read the length of an interval: a divisor of half an hour that leaves time to read the devices."""
+    seconds = _whole(text)
+    if seconds < INTERVAL_MIN_S or HALF_HOUR_S % seconds:
+        divisors = [str(n) for n in range(INTERVAL_MIN_S, HALF_HOUR_S + 1) if HALF_HOUR_S % n == 0]
+        raise argparse.ArgumentTypeError(f"{text} s does not divide half an hour; use one of {', '.join(divisors)}")
+    return seconds
+
+
+def port(text: str) -> int:
+    """Read a port that an ordinary user may open."""
+    number = _whole(text)
+    if not 1024 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port between 1024 and 65535")
+    return number
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="demo", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    _add_interval(parser)
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="stop after three settled intervals, print every owner's statement and two sums, and exit with 0",
+    )
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="keep the run's folder (databases, logs) when it ends; a failed run keeps it",
+    )
+    parser.add_argument(
+        "--ha-port", type=port, metavar="PORT", help=f"Home Assistant's port (default: {HA_PORT}, or a free one)"
+    )
+    parser.add_argument(
+        "--cloud-port", type=port, metavar="PORT", help=f"the cloud's port (default: {CLOUD_PORT}, or a free one)"
+    )
+    return parser
+
+
+def _house_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="demo house",
+        description="The house alone: eight Modbus TCP devices on 127.0.0.1, printed as one line of JSON.",
+    )
+    _add_interval(parser)
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="let the registers stand still until the line 'begin <seconds UTC>' comes on standard input",
+    )
+    return parser
+
+
+def _add_interval(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--interval-seconds",
+        type=interval_seconds,
+        default=INTERVAL_S,
+        metavar="N",
+        help="length of an interval in seconds, a divisor of 1800, for half an hour of data (default: %(default)s)",
+    )

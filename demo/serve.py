@@ -1,0 +1,74 @@
+"""The house as a process of its own: prints where its devices listen, then serves them until it is told to stop."""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+
+from .devices import House, PressedClock
+from .house import DEVICES, load_house
+
+HOUSE_BEGIN = "begin"
+
+
+def next_boundary(now: float, interval_seconds: int) -> int:
+    """Return the first interval boundary (seconds UTC) after `now`."""
+    return (int(now) // interval_seconds + 1) * interval_seconds
+
+
+async def serve_house(interval_seconds: int, wait: bool) -> int:
+    """Serve all devices until SIGINT or SIGTERM.
+
+    With `wait`, registers stand still until the line `begin <seconds UTC>` comes on standard input, and the house ends
+    with whoever holds the other end of it. Without, the house begins at the next interval boundary.
+    """
+    clock = PressedClock(interval_seconds)
+    house = House(load_house(), clock)
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    await house.start()
+    orders = asyncio.create_task(_follow_orders(clock, ended)) if wait else None
+    if not wait:
+        clock.begins_at = next_boundary(time.time(), interval_seconds)
+    print(json.dumps(_description(house)), flush=True)
+    await ended.wait()
+    if orders is not None:
+        orders.cancel()
+    await house.stop()
+    return 0
+
+
+def _description(house: House) -> dict[str, object]:
+    endpoints = house.endpoints
+    return {
+        "interval_seconds": house.clock.interval_seconds,
+        "begins_at": house.clock.begins_at,
+        "devices": {
+            device.key: {
+                "name": device.name,
+                "owner": device.owner,
+                "serial": device.serial,
+                "rated_power_w": device.rated_power_w,
+                "host": endpoints[device.key].host,
+                "port": endpoints[device.key].port,
+                "unit": endpoints[device.key].unit,
+            }
+            for device in DEVICES
+        },
+    }
+
+
+async def _follow_orders(clock: PressedClock, ended: asyncio.Event) -> None:
+    """Take `begin` from standard input; its end is the end of the house."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        match line.decode().split():
+            case [word, seconds] if word == HOUSE_BEGIN and seconds.isdecimal():
+                clock.begins_at = int(seconds)
+            case words:
+                print(f"not understood: {' '.join(words)}", file=sys.stderr, flush=True)
+    ended.set()

@@ -1,0 +1,90 @@
+"""Sets up the site as a person would in the browser: pairs it, adds meter and taps, waits for the first reads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .homeassistant import HomeAssistant
+from .house import DEVICES, MAIN_METER
+from .progress import until
+
+DOMAIN = "commonwatt"
+HOME = "Sunny Street 4"
+MAIN_TAP = "T1"  # taps are numbered in the order they are added, and the main meter comes first
+READ_S = 60
+UNREAD = {"unavailable", "unknown"}
+SENSOR_KINDS = ("import_energy", "export_energy", "power")
+
+
+@dataclass(frozen=True, slots=True)
+class Sensors:
+    """The entities of one device: its two energy registers and its power."""
+
+    import_energy: str
+    export_energy: str
+    power: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entities:
+    """The entities of every device by its key, and of owners and site by what they show."""
+
+    devices: Mapping[str, Sensors]
+    site: Mapping[str, Sequence[str]]
+
+
+async def pair(assistant: HomeAssistant, cloud_url: str, code: str) -> str:
+    """Pair the home with the cloud; return the id of the config entry."""
+    form = {"url": cloud_url, "code": code, "name": HOME, "send_place": False}
+    step = await assistant.walk_flow("flow", DOMAIN, [{"next_step_id": "pair"}, form])
+    entry: str = step["result"]["entry_id"]
+    return entry
+
+
+async def add_device(assistant: HomeAssistant, entry: str, key: str, device: Mapping[str, Any]) -> None:
+    """Add one Modbus device: the main meter on the grid, everything else as a tap below it."""
+    where = {
+        "host": device["host"],
+        "port": device["port"],
+        "profile": "commonwatt_tap",
+        "more_options": {"unit_id": device["unit"]},
+    }
+    details = {"name": device["name"], "owner": device["owner"], "rated_power_w": device["rated_power_w"]}
+    kind = "meter" if key == MAIN_METER.key else "tap"
+    if kind == "tap":
+        details["upstream"] = MAIN_TAP
+    await assistant.walk_flow("subentries/flow", [entry, kind], [{"next_step_id": "modbus"}, where, details])
+
+
+async def wait_read(assistant: HomeAssistant, entry: str) -> Entities:
+    """Wait until every meter has been read once; return what there is to be seen."""
+    found = await _entities(assistant, entry)
+
+    async def read() -> bool:
+        nonlocal found
+        found = await _entities(assistant, entry)
+        states = await assistant.states()
+        return len(found.devices) == len(DEVICES) and all(
+            states.get(sensors.import_energy, "unknown") not in UNREAD for sensors in found.devices.values()
+        )
+
+    await until(read, READ_S, "not every meter has been read")
+    return found
+
+
+async def _entities(assistant: HomeAssistant, entry: str) -> Entities:
+    subentries = await assistant.command("config_entries/subentries/list", entry_id=entry)
+    titles = {subentry["subentry_id"]: subentry["title"] for subentry in subentries}
+    of_taps: dict[str, dict[str, str]] = {}
+    of_site: dict[str, list[str]] = {}
+    for entity in await assistant.command("config/entity_registry/list"):
+        if title := titles.get(entity["config_subentry_id"]):
+            of_taps.setdefault(title, {})[entity["translation_key"]] = entity["entity_id"]
+        elif entity["config_entry_id"] == entry:
+            of_site.setdefault(entity["translation_key"], []).append(entity["entity_id"])
+    devices = {
+        device.key: Sensors(*(of_taps[device.name][kind] for kind in SENSOR_KINDS))
+        for device in DEVICES
+        if of_taps.get(device.name, {}).keys() >= set(SENSOR_KINDS)
+    }
+    return Entities(devices, of_site)
