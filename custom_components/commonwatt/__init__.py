@@ -1,0 +1,104 @@
+"""Commonwatt, the site: measures every tap, nets it by owner, keeps it, and works without its cloud."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.util import dt as dt_util
+
+from .const import CONF_KEY_ID, DOMAIN, LOGGER
+from .coordinator import CommonwattConfigEntry
+from .entity import device_identifiers
+from .issues import clear_issues
+from .runtime import HANDOVERS, open_site, site_folder
+from .site import rehang_orphans
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.SENSOR]
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) -> bool:
+    """Open a site and start its pump and its link; a silent meter stops neither."""
+    runtime = await open_site(hass, entry)
+    entry.runtime_data = runtime
+    try:
+        await runtime.coordinator.async_config_entry_first_refresh()
+        _remove_stale_devices(hass, entry)
+        await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    except BaseException:
+        await runtime.async_close(hass, entry.entry_id)
+        raise
+    # measuring must go on when every entity is disabled
+    entry.async_on_unload(runtime.coordinator.async_add_listener(_nothing))
+    if runtime.cloud is not None:
+        await runtime.cloud.async_start()
+
+    async def stop(_event: Event) -> None:
+        await runtime.async_close(hass, entry.entry_id)
+
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
+    entry.async_on_unload(entry.add_update_listener(_async_updated))
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) -> bool:
+    """Close a site: first its entities, then the link, the pump and the outbox."""
+    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        return False
+    await entry.runtime_data.async_close(hass, entry.entry_id)
+    return True
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) -> None:
+    """Put a removed site's folder aside under a name nobody opens.
+
+    Key and outbox are evidence of what was settled, and batches not yet acknowledged lie in it; so nothing is deleted.
+    Whoever wants it gone removes `commonwatt/removed-…` in the configuration folder.
+    """
+    hass.data.get(HANDOVERS, {}).pop(entry.entry_id, None)
+    clear_issues(hass, entry.entry_id)
+    folder = site_folder(hass, entry.data[CONF_KEY_ID])
+    aside = await hass.async_add_executor_job(_put_aside, folder, dt_util.utcnow())
+    if aside is not None:
+        LOGGER.info("%s is removed; its key and outbox lie in %s", entry.title, aside)
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: CommonwattConfigEntry, device: dr.DeviceEntry
+) -> bool:
+    """Let a device be deleted unless it is the site, or one of the taps and owners it has now."""
+    return not device.identifiers & device_identifiers(entry.runtime_data)
+
+
+async def _async_updated(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    """Take up a changed site or tap; what hung below a removed tap hangs below what was above it."""
+    former = {tap.tap: tap.parent for tap in entry.runtime_data.coordinator.taps.values()}
+    if not rehang_orphans(hass, entry, former):
+        hass.config_entries.async_schedule_reload(entry.entry_id)
+
+
+@callback
+def _remove_stale_devices(hass: HomeAssistant, entry: CommonwattConfigEntry) -> None:
+    """Remove the devices of owners who own nothing here any more; a tap's go with its subentry."""
+    registry = dr.async_get(hass)
+    current = device_identifiers(entry.runtime_data)
+    for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
+        if not device.identifiers & current:
+            registry.async_remove_device(device.id)
+
+
+@callback
+def _nothing() -> None:
+    """Listen, so that the pump never stops."""
+
+
+def _put_aside(folder: Path, now: datetime) -> Path | None:
+    aside = folder.with_name(f"removed-{now:%Y%m%d-%H%M%S}-{folder.name}")
+    try:
+        return folder.rename(aside)
+    except FileNotFoundError:
+        return None

@@ -141,24 +141,22 @@ def _boundary(meter: TapMeter, end: int, poll_ms: int) -> Boundary | None:
 
 
 def _interval(meter: TapMeter, closed: Boundary, boundary: Boundary) -> TapInterval:
-    """Return the interval from the boundary closed before to this one; a reset counts what was read before it."""
+    """Return the interval from the boundary closed before to this one; a reset counts what was read before it.
+
+    A read that came too late for the boundary closed before counts here.
+    """
     start = boundary.at - meter.seconds
     inside = [point for point in meter.points if point.at_ms <= boundary.at * 1000]
     old_run = [point for point in inside if point.run == inside[0].run]
     reset = len(old_run) < len(inside)
     last = old_run[-1] if reset else boundary
+    import_wh, export_wh = last.import_wh - closed.import_wh, last.export_wh - closed.export_wh
     quality: Quality = "estimated"
     if reset:
         quality = "reset"
-    elif inside[-1].at_ms <= start * 1000:
+    elif inside[-1].at_ms <= start * 1000 and import_wh == export_wh == 0:
         quality = "missing"
     elif closed.exact and closed.at == start and boundary.exact:
         quality = "ok"
-    return TapInterval(
-        start=start,
-        seconds=meter.seconds,
-        import_wh=last.import_wh - closed.import_wh,
-        export_wh=last.export_wh - closed.export_wh,
-        register_wh=(boundary.import_wh, boundary.export_wh),
-        quality=quality,
-    )
+    registers_wh = boundary.import_wh, boundary.export_wh
+    return TapInterval(start, meter.seconds, import_wh, export_wh, registers_wh, quality)

@@ -213,6 +213,14 @@ def test_a_clock_that_went_back_changes_no_interval() -> None:
     assert close(meter, 120, POLL_MS)[1] == TapInterval(60, LENGTH, 104, 0, (1104, 0), "ok")
 
 
+def test_a_read_too_late_for_its_interval_counts_in_the_next() -> None:
+    """A slow answer, stamped before a boundary that could not wait for it, is energy of uncertain time, never lost."""
+    meter, [first] = close_all(opened(), [120])
+    assert first == TapInterval(60, LENGTH, 0, 0, (1000, 0), "missing")
+    _, second = close(read(meter, (110, 1050)), 180, POLL_MS)
+    assert second == TapInterval(120, LENGTH, 50, 0, (1050, 0), "estimated")
+
+
 def test_another_interval_length_begins_at_its_own_next_boundary() -> None:
     """The register holds until there, and the first interval of the new length carries what passed meanwhile."""
     meter = begin(120, Boundary(180, 1000, 0, exact=True))
@@ -223,6 +231,12 @@ def test_another_interval_length_begins_at_its_own_next_boundary() -> None:
     assert close(meter, 360, POLL_MS)[1] == TapInterval(240, 120, 101, 0, (1101, 0), "estimated")
 
 
+def test_a_meter_whose_boundary_is_older_than_the_interval_catches_up_as_estimated() -> None:
+    """Where earlier boundaries were not closed for it, the first interval carries all since, and says so."""
+    meter = read(begin(LENGTH, Boundary(120, 1000, 0, exact=True)), (299, 1100), (301, 1102))
+    assert close(meter, 300, POLL_MS)[1] == TapInterval(240, LENGTH, 101, 0, (1101, 0), "estimated")
+
+
 def test_a_meter_does_not_grow_with_polling() -> None:
     """A day of polls that nobody closes leaves two points for each interval."""
     meter = read(begin(LENGTH, None), *((second, second) for second in range(0, 86_400, POLL_S)))
@@ -231,9 +245,9 @@ def test_a_meter_does_not_grow_with_polling() -> None:
 
 @dataclass
 class Watched:
-    """What a pump saw of one tap: every verdict, every boundary and interval."""
+    """What a pump saw of one tap: every verdict with the time from which it counts, every boundary and interval."""
 
-    verdicts: list[Reading | Reset] = field(default_factory=list)
+    verdicts: list[tuple[int, Reading | Reset]] = field(default_factory=list)
     boundaries: list[Boundary] = field(default_factory=list)
     intervals: list[TapInterval] = field(default_factory=list)
 
@@ -261,11 +275,16 @@ class PumpAndMeter(RuleBasedStateMachine):
         self.now += seconds
         self.register[flow % 2] += flow * seconds // 5
 
+    @property
+    def closed_ms(self) -> int:
+        """When the boundary closed last was."""
+        return self.meter.closed.at * 1000 if self.meter.closed else -2
+
     def poll(self, raw: RawReading) -> None:
         """Read once, then close what can be closed."""
         self.meter, verdict = take(self.meter, raw, LIMITS)
         if not isinstance(verdict, Refused):
-            self.seen.verdicts.append(verdict)
+            self.seen.verdicts.append((max(verdict.at_ms, self.closed_ms + 1), verdict))
         self.pump()
 
     def pump(self) -> None:
@@ -300,6 +319,14 @@ class PumpAndMeter(RuleBasedStateMachine):
         """Somebody puts in another meter."""
         self.register = list(base)
 
+    @rule(back_s=st.integers(1, 200))
+    def late(self, back_s: int) -> None:
+        """Let a slow answer arrive when its time has been closed already."""
+        self.pass_time(back_s, 0)
+        while self.now >= self.next_end + 2 * POLL_S:
+            self.pump()
+        self.poll(RawReading((self.now - back_s) * 1000, self.register[0], self.register[1]))
+
     @rule(garbage=st.tuples(st.integers(-5, 10**8), st.integers(-5, 10**8)), back_s=st.integers(0, 200))
     def nonsense(self, garbage: tuple[int, int], back_s: int) -> None:
         """One read is garbled, or stamped by a clock that went back."""
@@ -311,14 +338,13 @@ class PumpAndMeter(RuleBasedStateMachine):
         """Forget everything but the boundary closed last."""
         self.pass_time(off_s, flow)
         self.meter = begin(LENGTH, self.meter.closed)
-        known_ms = self.meter.closed.at * 1000 if self.meter.closed else -1
-        self.seen.verdicts = [verdict for verdict in self.seen.verdicts if verdict.at_ms <= known_ms]
+        self.seen.verdicts = [item for item in self.seen.verdicts if item[0] <= self.closed_ms]
         self.life = len(self.seen.verdicts)
 
     def check_bracket(self, boundary: Boundary) -> None:
         """Hold a boundary's register between the reads around it, and on the last one if there is no next."""
         at_ms = boundary.at * 1000
-        lived = self.seen.verdicts[self.life :]
+        lived = [verdict for _, verdict in self.seen.verdicts[self.life :]]
         before = [verdict for verdict in lived if verdict.at_ms <= at_ms]
         after = [verdict for verdict in lived if verdict.at_ms >= at_ms]
         if before:
@@ -342,7 +368,8 @@ class PumpAndMeter(RuleBasedStateMachine):
         """Between resets the sum is what the registers moved; a reset's interval counts what was read before it."""
         for index, interval in enumerate(self.seen.intervals):
             first, last = self.seen.boundaries[index], self.seen.boundaries[index + 1]
-            resets = [v for v in self.seen.verdicts if isinstance(v, Reset) and first.at < v.at_ms / 1000 <= last.at]
+            passed = [v for at_ms, v in self.seen.verdicts if first.at * 1000 < at_ms <= last.at * 1000]
+            resets = [verdict for verdict in passed if isinstance(verdict, Reset)]
             top = resets[0].before_wh if resets else (last.import_wh, last.export_wh)
             assert (interval.quality == "reset") == bool(resets)
             assert interval.register_wh == (last.import_wh, last.export_wh)
@@ -365,7 +392,7 @@ def registers(verdict: Reading | Reset) -> tuple[int, int]:
     return verdict.after_wh if isinstance(verdict, Reset) else (verdict.import_wh, verdict.export_wh)
 
 
-PumpAndMeter.TestCase.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+PumpAndMeter.TestCase.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
 TestPumpAndMeter = PumpAndMeter.TestCase
 
 

@@ -157,8 +157,10 @@ def test_a_register_that_was_moving_cannot_have_been_slow() -> None:
 def test_energy_of_a_long_absence_is_found_again_after_a_restart() -> None:
     """A boundary that was only held does not say since when: the device may have been away for up to 30 days."""
     gate = known(ABSENCE_MS, 1000, 0, exact=False)
-    back = polls(200_000, 200_001, 200_002, start_ms=ABSENCE_MS + POLL_MS)
-    assert read_all(*back, gate=gate)[-1] == Reading(back[2].at_ms, 200_002, 0, None)
+    back = polls(1_000_000, 1_000_001, 1_000_002, start_ms=ABSENCE_MS + POLL_MS)
+    assert read_all(*back, gate=gate)[-1] == Reading(back[2].at_ms, 1_000_002, 0, None)
+    exact = known(ABSENCE_MS, 1000, 0, exact=True)
+    assert isinstance(read_all(*back, gate=exact)[-1], Reset)
     far = polls(20_000_000, 20_000_001, 20_000_002, start_ms=ABSENCE_MS + POLL_MS)
     assert isinstance(read_all(*far, gate=gate)[-1], Reset)
 

@@ -1,0 +1,156 @@
+"""The site's cloud as Home Assistant sees it: the uplink in the background, its news as state, issues and reauth."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from homeassistant.const import CONF_URL
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.util import dt as dt_util
+
+from . import wire
+from .const import (
+    CLOCK_OFFSET_MS_MAX,
+    CONF_CLIENT_ID,
+    CONF_CLIENT_SECRET,
+    CONF_CLOUD_KEY,
+    CONF_SITE,
+    LOGGER,
+    UNREACHABLE_SECONDS_MAX,
+)
+from .coordinator import CommonwattConfigEntry, SiteCoordinator
+from .issues import clear_issue, raise_issue
+from .link import CloudClient, LinkState, SiteKey, Uplink
+from .site import settings_of_cloud
+from .state import CloudState
+from .store import Store
+
+NOTICE_BALANCE = "balance"
+INCIDENT_CLOCK = "clock-offset"
+
+
+def client_of(hass: HomeAssistant, entry: CommonwattConfigEntry, key: SiteKey, url: str | None = None) -> CloudClient:
+    """Return a paired site's way to its cloud, or to the same cloud at another address."""
+    data = entry.data
+    return CloudClient(
+        async_get_clientsession(hass),
+        url or data[CONF_URL],
+        key=key,
+        site=data[CONF_SITE],
+        client_id=data[CONF_CLIENT_ID],
+        client_secret=data[CONF_CLIENT_SECRET],
+        cloud_key=data[CONF_CLOUD_KEY],
+    )
+
+
+class SiteCloud:
+    """Runs the uplink; whatever it says becomes `state`, a repair issue, a reload or a new pairing."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: CommonwattConfigEntry,
+        store: Store,
+        client: CloudClient,
+        site: SiteCoordinator,
+    ) -> None:
+        """Connect the uplink's callbacks; nothing runs before `async_start`."""
+        self.state = CloudState()
+        self._hass = hass
+        self._entry = entry
+        self._store = store
+        self._site = site
+        self._down_since: float | None = dt_util.utcnow().timestamp()
+        self._error: str | None = None
+        self._clock_is_off = False
+        self._task: asyncio.Task[None] | None = None
+        self._uplink = Uplink(
+            client,
+            store.outbox,
+            store.run,
+            on_state=self._on_state,
+            on_settings=self._on_settings,
+            on_notice=self._on_notice,
+        )
+        self.nudge: Callable[[], None] = self._uplink.nudge
+
+    async def async_start(self) -> None:
+        """Show the balance known from before, and keep site and cloud in step from now on."""
+        if (body := await self._store.run(self._store.outbox.notice, NOTICE_BALANCE)) is not None:
+            self._show_balance(body)
+            self._site.async_tell()
+        self._task = self._entry.async_create_background_task(
+            self._hass, self._uplink.run(), f"commonwatt uplink {self._entry.entry_id}"
+        )
+
+    async def async_stop(self) -> None:
+        """End the uplink; what it was sending is sent again next time, under the same number."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    @callback
+    def async_watch(self) -> None:
+        """Raise an issue when the cloud has been out of reach for too long."""
+        now = dt_util.utcnow().timestamp()
+        if self._down_since is not None and now - self._down_since > UNREACHABLE_SECONDS_MAX:
+            words = {"url": self._entry.data[CONF_URL], "error": self._error or "-"}
+            raise_issue(self._hass, self._entry.entry_id, "cloud_unreachable", words)
+
+    @callback
+    def _on_state(self, link: LinkState) -> None:
+        self._error = link.error
+        connected = link.status == "connected"
+        if connected:
+            self._down_since = None
+            clear_issue(self._hass, self._entry.entry_id, "cloud_unreachable")
+        elif self._down_since is None:
+            self._down_since = dt_util.utcnow().timestamp()
+        if link.status == "unauthorised":
+            self._entry.async_start_reauth(self._hass)
+        if connected and link.error is not None:
+            raise_issue(self._hass, self._entry.entry_id, "tree_refused", {"detail": link.error})
+        elif connected:
+            clear_issue(self._hass, self._entry.entry_id, "tree_refused")
+        if link.refused is not None:
+            raise_issue(self._hass, self._entry.entry_id, "batch_refused", {"detail": link.refused})
+        self._show_link(connected=connected, clock_offset_ms=link.clock_offset_ms)
+        self._judge_clock(link.clock_offset_ms)
+        self._site.async_tell()
+
+    def _judge_clock(self, offset_ms: int | None) -> None:
+        if offset_ms is None:
+            return
+        was_off, self._clock_is_off = self._clock_is_off, abs(offset_ms) > CLOCK_OFFSET_MS_MAX
+        if not self._clock_is_off:
+            clear_issue(self._hass, self._entry.entry_id, "clock_offset")
+            return
+        raise_issue(self._hass, self._entry.entry_id, "clock_offset", {"seconds": f"{offset_ms / 1000:.1f}"})
+        if not was_off:
+            now = int(dt_util.utcnow().timestamp())
+            self._site.async_tell(wire.Incident(now, INCIDENT_CLOCK, detail=f"{offset_ms} ms"))
+
+    @callback
+    def _on_settings(self, settings: wire.Settings) -> None:
+        if settings_of_cloud(settings) != self._site.settings:
+            LOGGER.info("%s: the cloud changed the settings of this site", self._entry.title)
+            self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
+
+    @callback
+    def _on_notice(self, notice: wire.Notice) -> None:
+        if notice.kind == NOTICE_BALANCE:
+            self._show_balance(notice.body)
+            self._site.async_tell()
+
+    def _show_balance(self, body: Mapping[str, Any]) -> None:
+        try:
+            balance = wire.parse_balance(body)
+        except wire.WireError as error:
+            LOGGER.warning("%s: a notice of the balance says nothing: %s", self._entry.title, error)
+            return
+        self.state = replace(self.state, balance_micro=balance.balance_micro, settled_through=balance.settled_through)
+
+    def _show_link(self, *, connected: bool, clock_offset_ms: int | None) -> None:
+        self.state = replace(self.state, connected=connected, clock_offset_ms=clock_offset_ms)

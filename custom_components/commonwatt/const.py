@@ -1,0 +1,60 @@
+"""Names and limits the shell's files share."""
+
+import logging
+from typing import Final
+
+DOMAIN: Final = "commonwatt"
+LOGGER: Final = logging.getLogger(__package__)
+
+FOLDER: Final = "commonwatt"  # in the configuration folder: keys and outboxes, one folder per site key
+OUTBOX_FILE: Final = "outbox.db"
+
+# What a config entry holds. A site without a cloud has main_owner and interval_seconds of its own; a paired one has the
+# cloud's words for both and the members from CONF_SITE on.
+CONF_KEY_ID: Final = "key_id"
+CONF_LAST_TAP: Final = "last_tap"
+CONF_MAIN_OWNER: Final = "main_owner"
+CONF_MAIN_OWNER_NAME: Final = "main_owner_name"
+CONF_INTERVAL_SECONDS: Final = "interval_seconds"
+CONF_SITE: Final = "site"
+CONF_COMMUNITY: Final = "community"
+CONF_CLIENT_ID: Final = "client_id"
+CONF_CLIENT_SECRET: Final = "client_secret"  # noqa: S105
+CONF_CLOUD_KEY: Final = "cloud_key"
+
+CONF_SEND_PLACE: Final = "send_place"
+
+SUBENTRY_METER: Final = "meter"
+SUBENTRY_TAP: Final = "tap"
+
+# What a subentry holds.
+CONF_TAP: Final = "tap"
+CONF_OWNER: Final = "owner"
+CONF_OWNER_NAME: Final = "owner_name"
+CONF_UPSTREAM: Final = "upstream"
+CONF_RATED_POWER_W: Final = "rated_power_w"
+CONF_SOURCE: Final = "source"
+CONF_IMPORT_ENTITY: Final = "import_entity"
+CONF_EXPORT_ENTITY: Final = "export_entity"
+CONF_POWER_ENTITY: Final = "power_entity"
+CONF_UNIT_ID: Final = "unit_id"
+CONF_PROFILE: Final = "profile"
+CONF_SERIAL: Final = "serial"
+SECTION_MORE_OPTIONS: Final = "more_options"
+
+SOURCE_ENTITIES: Final = "entities"
+SOURCE_MODBUS: Final = "modbus"
+
+UPSTREAM_GRID: Final = "grid"
+
+INTERVAL_SECONDS_DEFAULT: Final = 1800
+INTERVAL_CHOICES: Final = (60, 300, 900, 1800)
+POLLS_PER_INTERVAL: Final = 12
+POLL_SECONDS_MIN: Final = 1
+POLL_SECONDS_MAX: Final = 10
+GRACE_POLLS: Final = 2  # so long a boundary waits for a meter that is late, and a meter may be late before it is silent
+
+NAME_LENGTH_MAX: Final = 100  # what the wire carries of a name
+
+CLOCK_OFFSET_MS_MAX: Final = 2_000
+UNREACHABLE_SECONDS_MAX: Final = 3_600

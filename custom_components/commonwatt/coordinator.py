@@ -1,0 +1,235 @@
+"""The pump: devices → metering → outbox, at every poll. No rule lives here."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, override
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+from homeassistant.util import dt as dt_util
+
+from . import wire
+from .const import DOMAIN, GRACE_POLLS, LOGGER, POLL_SECONDS_MAX, POLL_SECONDS_MIN, POLLS_PER_INTERVAL
+from .cut import cut
+from .devices.poll import MeterPoll
+from .devices.port import Meter
+from .errors import OutboxError
+from .issues import clear_issue, raise_issue
+from .link import KeptInterval
+from .metering import Boundary, TapMeter, begin, ready
+from .site import SiteSettings, TapConfig, tree_taps
+from .state import OwnerState, SiteState
+from .store import Store
+from .watch import MeterWatch
+
+if TYPE_CHECKING:
+    from .cloud import SiteCloud
+    from .runtime import SiteRuntime
+
+type CommonwattConfigEntry = ConfigEntry[SiteRuntime]
+
+PATIENCE_S_MIN, PATIENCE_S_MAX = 0.5, 3.0  # how long a poll waits for a slow meter; a later answer counts later
+CLOSED_AT_START_MAX = 20  # boundaries: after a long absence the start of Home Assistant must not wait for all of them
+CLOSED_AT_ONCE_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What a reload takes along in memory, so that adding a tap costs no read between two boundaries."""
+
+    seconds: int
+    meters: Mapping[str, TapMeter]
+    tree: Mapping[str, wire.TreeTap]
+
+
+class SiteCoordinator(DataUpdateCoordinator[SiteState]):
+    """Reads every meter, closes every boundary that is due, and keeps the outcome before anything happens to it."""
+
+    config_entry: CommonwattConfigEntry
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: CommonwattConfigEntry,
+        *,
+        store: Store,
+        settings: SiteSettings,
+        taps: Mapping[str, TapConfig],
+        meters: Mapping[str, Meter],
+        handover: Handover | None,
+    ) -> None:
+        """Take the site's parts; nothing is read before the first refresh."""
+        self._poll_s = min(max(settings.interval_seconds / POLLS_PER_INTERVAL, POLL_SECONDS_MIN), POLL_SECONDS_MAX)
+        super().__init__(
+            hass, LOGGER, config_entry=entry, name=entry.title, update_interval=timedelta(seconds=self._poll_s)
+        )
+        self.settings = settings
+        self.taps = taps
+        self.cloud: SiteCloud | None = None
+        self._store = store
+        self._poll = MeterPoll(meters)
+        self._watch = MeterWatch(taps, settings.time_scale)
+        self._handover = handover
+        self._meters: dict[str, TapMeter] = {}
+        self._totals_wh: dict[str, int] = {}
+        self._latest: KeptInterval | None = None
+        self._depth = 0
+        self._outbox_fails = False
+        self._next_end = 0
+        self._patient_until = 0.0
+        self._turn = asyncio.Lock()
+        self._closed = False
+
+    @override
+    async def _async_setup(self) -> None:
+        try:
+            await self._async_go_on()
+        except OutboxError as error:
+            self._tell_outbox_failed(error)
+            raise UpdateFailed(
+                translation_domain=DOMAIN,
+                translation_key="outbox_failed",
+                translation_placeholders={"error": error.detail},
+            ) from error
+
+    async def _async_go_on(self) -> None:
+        """Go on where the outbox, and the run before a reload, left off; a changed tree holds from the next boundary.
+
+        A tap that was removed still closes the open interval with what it read last; what it carried after that stays
+        with the owner upstream, whose register measured it too. So no energy is counted twice, and none is lost.
+        """
+        now, seconds = dt_util.utcnow().timestamp(), self.settings.interval_seconds
+        next_boundary = (int(now) // seconds + 1) * seconds
+        last_end, self._latest, boundaries, self._totals_wh = await self._store.async_begin()
+        self._next_end = next_boundary if last_end is None else (last_end // seconds + 1) * seconds
+        self._patient_until = now + GRACE_POLLS * self._poll_s
+        former = None if self._handover is None else self._handover.tree
+        await self._store.async_plant(tree_taps(self.taps, self.settings), next_boundary, former)
+        _, tree = await self._store.async_tree_at(self._next_end - seconds)
+        for tap in self.taps.keys() | tree.keys():
+            at = boundaries.get(tap)
+            self._meters[tap] = begin(
+                seconds, None if at is None else Boundary(at.at, at.import_wh, at.export_wh, at.exact)
+            )
+            if self._handover is not None and self._handover.seconds == seconds:
+                self._meters[tap] = self._handover.meters.get(tap, self._meters[tap])
+        self._handover = None
+        if self._latest is not None:
+            self._watch.closed({tap: columns.quality[0] for tap, columns in self._latest.taps.items()})
+
+    @override
+    async def _async_update_data(self) -> SiteState:
+        async with self._turn:
+            if self._closed:
+                return self.data
+            await self._async_keep()
+            for tap, outcome in (await self._poll.async_poll(self._patience_s)).items():
+                self._meters[tap] = self._watch.heard(tap, self._meters[tap], outcome)
+            await self._async_keep()
+            if self.cloud is not None:
+                self.cloud.async_watch()
+            return self.state()
+
+    async def _async_keep(self) -> None:
+        """Keep what is due. While the outbox fails nothing is advanced: the same boundaries are closed later."""
+        try:
+            await self._async_close_due()
+            told = list(self._watch.incidents)
+            await self._store.async_report(told)
+            del self._watch.incidents[: len(told)]
+            self._depth = await self._store.async_depth()
+        except OutboxError as error:
+            self._tell_outbox_failed(error)
+        else:
+            self._outbox_fails = False
+            clear_issue(self.hass, self.config_entry.entry_id, "outbox_failed")
+
+    @property
+    def _patience_s(self) -> float:
+        return min(max(self._poll_s / 2, PATIENCE_S_MIN), PATIENCE_S_MAX)
+
+    async def _async_close_due(self) -> None:
+        """Close what is due, in order, each durably before the next."""
+        kept = False
+        for _ in range(CLOSED_AT_ONCE_MAX if self.data else CLOSED_AT_START_MAX):
+            if not self._due():
+                break
+            end, seconds = self._next_end, self.settings.interval_seconds
+            rev, tree = await self._store.async_tree_at(end - seconds)
+            meters = {tap: meter for tap, meter in self._meters.items() if tap in self.taps or tap in tree}
+            made = cut(meters, tree, rev, end, round(self._poll_s * 1000))
+            if made.interval is not None:
+                await self._store.async_keep(made.interval, made.boundaries)
+                kept = True
+                self._latest = made.interval
+                for owner, net_wh in made.interval.net_wh.items():
+                    self._totals_wh[owner] = self._totals_wh.get(owner, 0) + net_wh
+            self._meters = dict(made.meters)
+            self._next_end = end + seconds
+            self._watch.closed(made.qualities)
+        if kept and self.cloud is not None:
+            self.cloud.nudge()
+
+    def _due(self) -> bool:
+        """Say whether the next boundary can be closed: every meter has been read since, or is too late."""
+        now, end = dt_util.utcnow().timestamp(), self._next_end
+        if now < end:
+            return False
+        if now >= max(end + GRACE_POLLS * self._poll_s, self._patient_until):
+            return True
+        return all(ready(self._meters[tap], end) for tap in self.taps)
+
+    def _tell_outbox_failed(self, error: OutboxError) -> None:
+        if not self._outbox_fails:
+            LOGGER.error("%s: the outbox failed, nothing is lost yet: %s", self.name, error.detail)
+        self._outbox_fails = True
+        raise_issue(self.hass, self.config_entry.entry_id, "outbox_failed", {"error": error.detail})
+
+    def state(self) -> SiteState:
+        """Return what is known now."""
+        latest = self._latest
+        return SiteState(
+            taps=dict(self._watch.states),
+            owners={
+                owner: OwnerState(
+                    last_wh=None if latest is None else latest.net_wh.get(owner, 0),
+                    total_wh=self._totals_wh.get(owner, 0),
+                )
+                for owner in self.owners
+            },
+            last_end=None if latest is None else latest.end,
+            cloud=None if self.cloud is None else self.cloud.state,
+            depth=self._depth,
+        )
+
+    @property
+    def owners(self) -> dict[str, str]:
+        """Return the names of those who own something here: the main owner, and the owners of taps."""
+        owners = [self.settings.main_owner, *(self.settings.owner_or_main(tap.owner) for tap in self.taps.values())]
+        return {owner: self.settings.owners[owner] for owner in owners}
+
+    @callback
+    def async_tell(self, incident: wire.Incident | None = None) -> None:
+        """Show what the link brought, without disturbing the polls."""
+        if incident is not None:
+            self._watch.incidents.append(incident)
+        if self.data is not None:
+            self.data = self.state()
+            self.async_update_listeners()
+
+    async def async_end(self) -> Handover | None:
+        """Finish the turn under way and read no more; return what a reload takes along."""
+        self._closed = True
+        await self.async_shutdown()
+        await self._poll.async_close()  # so that the turn under way waits for no meter
+        async with self._turn:
+            seconds = self.settings.interval_seconds
+            try:
+                _, tree = await self._store.async_tree_at(self._next_end - seconds)
+            except OutboxError as error:
+                self._tell_outbox_failed(error)
+                return None
+            return Handover(seconds, self._meters, tree)

@@ -1,0 +1,61 @@
+"""One poll of every meter at once, in which a slow or silent one holds nobody up."""
+
+import asyncio
+from collections.abc import Mapping
+import logging
+
+from ..errors import DeviceError
+from ..metering.reading import RawReading
+from .port import Meter
+
+LOGGER = logging.getLogger(__name__)
+
+# A read may wait its turn on a link behind units that are silent; after this it is given up in any case.
+READ_SECONDS_MAX = 12.0
+
+
+class MeterPoll:
+    """Reads meters concurrently. A read that is late goes on, and its answer counts in the poll in which it comes."""
+
+    def __init__(self, meters: Mapping[str, Meter]) -> None:
+        """Take the meters by tap id."""
+        self._meters = meters
+        self._reads: dict[str, asyncio.Task[RawReading | DeviceError]] = {}
+
+    async def async_poll(self, patience_s: float) -> dict[str, RawReading | DeviceError]:
+        """Start a read at every meter that has none under way; return what answered or failed within `patience_s`."""
+        for tap, meter in self._meters.items():
+            if tap not in self._reads:
+                self._reads[tap] = asyncio.create_task(_read(meter), name=f"read {tap}")
+        if self._reads:
+            await asyncio.wait(self._reads.values(), timeout=patience_s)
+        done = {tap: task for tap, task in self._reads.items() if task.done()}
+        for tap in done:
+            del self._reads[tap]
+        return {tap: _outcome(tap, task) for tap, task in done.items()}
+
+    async def async_close(self) -> None:
+        """Give up the reads under way and wait until they have let go of their links."""
+        reads = list(self._reads.values())
+        self._reads.clear()
+        for task in reads:
+            task.cancel()
+        await asyncio.gather(*reads, return_exceptions=True)
+
+
+async def _read(meter: Meter) -> RawReading | DeviceError:
+    try:
+        async with asyncio.timeout(READ_SECONDS_MAX):
+            return await meter.async_read()
+    except DeviceError as error:
+        return error
+    except TimeoutError:
+        return DeviceError(f"no answer within {READ_SECONDS_MAX:.0f} s")
+
+
+def _outcome(tap: str, task: asyncio.Task[RawReading | DeviceError]) -> RawReading | DeviceError:
+    # the guard of this job's turn: a fault in one adapter is ours, but must not stop the other meters
+    if (fault := task.exception()) is not None:
+        LOGGER.error("Reading the meter of tap %s failed", tap, exc_info=fault)
+        return DeviceError(f"{type(fault).__name__} in the adapter")
+    return task.result()

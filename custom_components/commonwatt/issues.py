@@ -1,0 +1,67 @@
+"""Repairs: what only a person can put right, said with what to do."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+
+from .const import DOMAIN
+
+type IssueKey = Literal[
+    "batch_refused",
+    "clock_offset",
+    "cloud_unreachable",
+    "key_lost",
+    "link_settings_in_use",
+    "outbox_failed",
+    "owner_unknown",
+    "profile_unknown",
+    "tree_refused",
+]
+
+ERRORS: frozenset[IssueKey] = frozenset({"batch_refused", "key_lost", "outbox_failed", "tree_refused"})
+
+
+@callback
+def raise_issue(
+    hass: HomeAssistant, entry_id: str, key: IssueKey, placeholders: Mapping[str, str] | None = None
+) -> None:
+    """Show an issue of a site until it is cleared; raised again it is the same one."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id(entry_id, key),
+        data={"entry_id": entry_id},
+        is_fixable=False,
+        severity=ir.IssueSeverity.ERROR if key in ERRORS else ir.IssueSeverity.WARNING,
+        translation_key=key,
+        translation_placeholders=dict(placeholders or {}),
+    )
+
+
+@callback
+def show_issue(hass: HomeAssistant, entry_id: str, key: IssueKey, taps: Sequence[str], **words: str) -> None:
+    """Show an issue that concerns these taps, by name; with none of them there is none."""
+    if taps:
+        raise_issue(hass, entry_id, key, {"taps": ", ".join(taps), **words})
+    else:
+        clear_issue(hass, entry_id, key)
+
+
+@callback
+def clear_issue(hass: HomeAssistant, entry_id: str, *keys: IssueKey) -> None:
+    """Take issues of a site away, if they are there."""
+    for key in keys:
+        ir.async_delete_issue(hass, DOMAIN, issue_id(entry_id, key))
+
+
+def issue_id(entry_id: str, key: IssueKey) -> str:
+    """Return the id of a site's issue."""
+    return f"{key}_{entry_id}"
+
+
+@callback
+def clear_issues(hass: HomeAssistant, entry_id: str) -> None:
+    """Take every issue of a site away."""
+    clear_issue(hass, entry_id, *get_args(IssueKey.__value__))

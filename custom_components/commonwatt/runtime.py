@@ -1,0 +1,199 @@
+"""Opening and closing a site: key, outbox, meters, pump and link, each in its order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from homeassistant.components.modbus import async_get_unit
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, ConfigEntryNotReady, HomeAssistantError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.util.hass_dict import HassKey
+
+from .cloud import SiteCloud, client_of
+from .const import CONF_KEY_ID, DOMAIN, FOLDER
+from .coordinator import CommonwattConfigEntry, Handover, SiteCoordinator
+from .devices.absent import AbsentMeter
+from .devices.adopted import AdoptedMeter
+from .devices.modbus import ModbusMeter, tcp_params
+from .devices.port import Meter
+from .devices.profile import Profile, load_profiles
+from .errors import BadSignature, CloudRefused, CloudUnreachable, KeyFileError, NotAuthorised, OutboxError
+from .issues import clear_issue, raise_issue, show_issue
+from .link import CloudClient, SiteKey
+from .metering import TreeError, plant
+from .site import (
+    ModbusSource,
+    SiteSettings,
+    TapConfig,
+    is_paired,
+    rehang_orphans,
+    remember_taps,
+    settings_of_cloud,
+    settings_of_entry,
+    tap_configs,
+    tree_taps,
+)
+from .store import Store
+
+HANDOVERS: HassKey[dict[str, Handover]] = HassKey(f"{DOMAIN}_handovers")
+
+
+@dataclass(slots=True)
+class SiteRuntime:
+    """A running site; `cloud` is None for a site without one."""
+
+    coordinator: SiteCoordinator
+    store: Store
+    cloud: SiteCloud | None
+    profiles: Mapping[str, Profile]
+    key_id: str
+    device_id: str
+    closed: bool = False
+
+    async def async_close(self, hass: HomeAssistant, entry_id: str) -> None:
+        """End the link, then the pump, then the outbox; what a reload needs stays in memory."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.cloud is not None:
+            await self.cloud.async_stop()
+        if (handover := await self.coordinator.async_end()) is not None:
+            hass.data.setdefault(HANDOVERS, {})[entry_id] = handover
+        await self.store.async_close()
+
+
+def site_folder(hass: HomeAssistant, key_id: str) -> Path:
+    """Return where a site's key and outbox lie."""
+    return Path(hass.config.path(FOLDER, key_id))
+
+
+async def open_site(hass: HomeAssistant, entry: CommonwattConfigEntry) -> SiteRuntime:
+    """Open everything of a site but its platforms; raises what Home Assistant shows at the entry."""
+    folder = site_folder(hass, entry.data[CONF_KEY_ID])
+    key = await _load_key(hass, entry, folder) if is_paired(entry.data) else None
+    try:
+        store = await Store.async_open(folder, paired=key is not None)
+        try:
+            runtime = await _build(hass, entry, store, key)
+        except BaseException:
+            await store.async_close()
+            raise
+    except OutboxError as error:
+        raise_issue(hass, entry.entry_id, "outbox_failed", {"error": error.detail})
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN, translation_key="outbox_failed", translation_placeholders={"error": error.detail}
+        ) from error
+    clear_issue(hass, entry.entry_id, "outbox_failed")
+    return runtime
+
+
+async def _load_key(hass: HomeAssistant, entry: CommonwattConfigEntry, folder: Path) -> SiteKey:
+    try:
+        key = await hass.async_add_executor_job(SiteKey.load, folder)
+    except KeyFileError as error:
+        # a new key would be a new site: what the old one measured would belong to nobody
+        raise_issue(hass, entry.entry_id, "key_lost", {"error": str(error), "folder": str(folder)})
+        raise ConfigEntryError(
+            translation_domain=DOMAIN, translation_key="key_lost", translation_placeholders={"error": str(error)}
+        ) from error
+    clear_issue(hass, entry.entry_id, "key_lost")
+    return key
+
+
+async def _build(hass: HomeAssistant, entry: CommonwattConfigEntry, store: Store, key: SiteKey | None) -> SiteRuntime:
+    client = None if key is None else client_of(hass, entry, key)
+    former = await store.async_newest_parents()
+    rehang_orphans(hass, entry, former)
+    remember_taps(hass, entry)
+    taps = tap_configs(entry)
+    settings = settings_of_entry(entry.data, taps.values()) if client is None else await _cloud_settings(store, client)
+    _check_tree(taps, settings)
+    _tell_unknown_owners(hass, entry, taps, settings)
+    profiles = await hass.async_add_executor_job(load_profiles)
+    handover = hass.data.get(HANDOVERS, {}).pop(entry.entry_id, None)
+    coordinator = SiteCoordinator(
+        hass,
+        entry,
+        store=store,
+        settings=settings,
+        taps=taps,
+        meters=build_meters(hass, entry, taps, profiles),
+        handover=handover,
+    )
+    cloud = None if client is None else SiteCloud(hass, entry, store, client, coordinator)
+    coordinator.cloud = cloud
+    site_device = dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id,
+        identifiers={(DOMAIN, entry.data[CONF_KEY_ID])},
+        entry_type=dr.DeviceEntryType.SERVICE,
+        manufacturer="Commonwatt",
+        name=entry.title,
+    )
+    return SiteRuntime(coordinator, store, cloud, profiles, entry.data[CONF_KEY_ID], site_device.id)
+
+
+async def _cloud_settings(store: Store, client: CloudClient) -> SiteSettings:
+    """Return the settings kept last; only a site that never had any must ask, and wait for the answer."""
+    if (kept := await store.run(store.outbox.settings)) is not None:
+        return settings_of_cloud(kept)
+    try:
+        settings = await client.settings()
+        await store.run(store.outbox.keep_settings, settings)
+    except NotAuthorised as error:
+        raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="not_authorised") from error
+    except (CloudUnreachable, CloudRefused, BadSignature) as error:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN, translation_key="no_settings", translation_placeholders={"error": str(error)}
+        ) from error
+    return settings_of_cloud(settings)
+
+
+def _check_tree(taps: Mapping[str, TapConfig], settings: SiteSettings) -> None:
+    try:
+        plant(tree_taps(taps, settings))
+    except TreeError as error:
+        raise ConfigEntryError(
+            translation_domain=DOMAIN,
+            translation_key="tree_broken",
+            translation_placeholders={"tap": taps[error.tap].name},
+        ) from error
+
+
+@callback
+def _tell_unknown_owners(
+    hass: HomeAssistant, entry: CommonwattConfigEntry, taps: Mapping[str, TapConfig], settings: SiteSettings
+) -> None:
+    unknown = [tap.name for tap in taps.values() if tap.owner not in settings.owners]
+    show_issue(hass, entry.entry_id, "owner_unknown", unknown, main_owner=settings.owners[settings.main_owner])
+
+
+@callback
+def build_meters(
+    hass: HomeAssistant,
+    entry: CommonwattConfigEntry,
+    taps: Mapping[str, TapConfig],
+    profiles: Mapping[str, Profile],
+) -> dict[str, Meter]:
+    """Return what measures at each tap. One that cannot be linked is silent with an issue; the others go on."""
+    meters: dict[str, Meter] = {}
+    shared, strange = [], []
+    for tap in taps.values():
+        source = tap.source
+        if not isinstance(source, ModbusSource):
+            meters[tap.tap] = AdoptedMeter(hass, source.import_entity, source.export_entity, source.power_entity)
+            continue
+        if (profile := profiles.get(source.profile)) is None:
+            strange.append(tap.name)
+            meters[tap.tap] = AbsentMeter(f"there is no profile {source.profile}")
+            continue
+        try:
+            unit = async_get_unit(hass, entry, tcp_params(source.host, source.port), source.unit_id)
+        except HomeAssistantError as error:
+            shared.append(tap.name)
+            meters[tap.tap] = AbsentMeter(str(error))
+            continue
+        meters[tap.tap] = ModbusMeter(unit, profile, source.serial)
+    show_issue(hass, entry.entry_id, "link_settings_in_use", shared)
+    show_issue(hass, entry.entry_id, "profile_unknown", strange)
+    return meters

@@ -1,0 +1,50 @@
+"""What the site knows at this moment, as one value: the entities show it and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .metering import Reading
+from .wire import Quality
+
+
+@dataclass(frozen=True, slots=True)
+class TapState:
+    """A tap's last accepted reading. `reset_at_ms` is when its meter was last found exchanged or reset."""
+
+    reading: Reading | None = None
+    silent: bool = False
+    power_w: int | None = None
+    quality: Quality | None = None
+    reset_at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerState:
+    """An owner's net energy in Wh, taken positive: in the last closed interval, and over all kept ones."""
+
+    last_wh: int | None = None
+    total_wh: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CloudState:
+    """What the link told last; amounts in micro-points, times in s."""
+
+    connected: bool = False
+    clock_offset_ms: int | None = None
+    balance_micro: int | None = None
+    settled_through: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteState:
+    """The whole site; `cloud` is None for a site without one.
+
+    `last_end` is the end of the last closed interval in s, `depth` how much waits in the outbox.
+    """
+
+    taps: Mapping[str, TapState] = field(default_factory=dict)
+    owners: Mapping[str, OwnerState] = field(default_factory=dict)
+    last_end: int | None = None
+    cloud: CloudState | None = None
+    depth: int = 0

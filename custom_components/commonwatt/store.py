@@ -1,0 +1,85 @@
+"""The outbox as the shell uses it: every call in its own thread, trees by interval."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Self
+
+from .const import OUTBOX_FILE
+from .link import KeptBoundary, KeptInterval, Outbox
+from .thread import OutboxThread
+from .wire import Incident, TreeTap
+
+FAR = 253_402_300_799  # the end of the year 9999: later than every tree
+
+
+class Store:
+    """One site's outbox. With a cloud, intervals have a tree revision and are sent; without one they lie here."""
+
+    def __init__(self, run: OutboxThread, outbox: Outbox, *, paired: bool) -> None:
+        """Take an open outbox."""
+        self.run = run
+        self.outbox = outbox
+        self._paired = paired
+        self._tree: Mapping[str, TreeTap] = {}
+        self._former: Mapping[str, TreeTap] | None = None
+        self._valid_from = 0
+
+    @classmethod
+    async def async_open(cls, folder: Path, *, paired: bool) -> Self:
+        """Open the outbox of a site's folder; raises OutboxError, and then no thread is left behind."""
+        run = OutboxThread()
+        try:
+            return cls(run, await run(Outbox.open, folder / OUTBOX_FILE), paired=paired)
+        except BaseException:
+            await run.async_stop()
+            raise
+
+    async def async_close(self) -> None:
+        """Give the file and the thread free, after every call that still waits its turn."""
+        try:
+            await self.run(self.outbox.close)
+        finally:
+            await self.run.async_stop()
+
+    async def async_plant(
+        self, tree: Mapping[str, TreeTap], valid_from: int, former: Mapping[str, TreeTap] | None
+    ) -> None:
+        """Take a tree that holds from a boundary on; `former` held until then, if this run knows it."""
+        self._tree, self._former, self._valid_from = tree, former, valid_from
+        if self._paired and (tree or await self.run(self.outbox.tree_at, valid_from) is not None):
+            await self.run(self.outbox.keep_tree, tree, valid_from)
+
+    async def async_tree_at(self, start: int) -> tuple[int | None, Mapping[str, TreeTap]]:
+        """Return revision and taps of the tree that holds in the interval from `start` on; no revision, no batch."""
+        if self._paired and (kept := await self.run(self.outbox.tree_at, start)) is not None:
+            return kept
+        former = self._former if start < self._valid_from else None
+        return None, self._tree if former is None else former
+
+    async def async_newest_parents(self) -> dict[str, str | None]:
+        """Return what each tap hangs below in the newest tree that was kept."""
+        newest = await self.run(self.outbox.tree_at, FAR)
+        return {} if newest is None else {tap: member.parent for tap, member in newest[1].items()}
+
+    async def async_begin(self) -> tuple[int | None, KeptInterval | None, dict[str, KeptBoundary], dict[str, int]]:
+        """Return where the last run ended: last end, latest interval, boundaries by tap, net Wh ever by owner."""
+        return (
+            await self.run(self.outbox.last_end),
+            await self.run(self.outbox.latest_interval),
+            await self.run(self.outbox.boundaries),
+            await self.run(self.outbox.nets),
+        )
+
+    async def async_keep(self, interval: KeptInterval, boundaries: Mapping[str, KeptBoundary]) -> None:
+        """Keep an interval and the boundary it ends at durably."""
+        await self.run(self.outbox.keep_interval, interval, boundaries)
+
+    async def async_report(self, incidents: Iterable[Incident]) -> None:
+        """Keep incidents for the cloud; a site without one has nobody to report to."""
+        told = tuple(incidents)
+        if told and self._paired:
+            await self.run(self.outbox.keep_incidents, told)
+
+    async def async_depth(self) -> int:
+        """Return how much waits to be sealed or acknowledged."""
+        return await self.run(self.outbox.depth)
