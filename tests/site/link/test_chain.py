@@ -166,5 +166,5 @@ class Lives(RuleBasedStateMachine):
         assert self.restored or "chain-broken" not in self.verdicts
 
 
-Lives.TestCase.settings = settings(max_examples=1500, stateful_step_count=40, deadline=None)
+Lives.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestLives = Lives.TestCase
