@@ -19,7 +19,6 @@ NOTICE_S = 0.5
 OWN_SETTINGS = "COMMONWATT_"  # those of another cloud on this machine are not for this one
 STOP_S = 20  # Home Assistant writes its last states when it stops
 PR_SET_PDEATHSIG = 1
-NOTHING: Mapping[str, str] = {}
 LIBC = ctypes.CDLL(None)
 
 
@@ -70,9 +69,7 @@ class Children:
         """Return where a program writes its log."""
         return self._folder / f"{name}.log"
 
-    async def start(
-        self, name: str, command: Sequence[str], *, talks: bool = False, environment: Mapping[str, str] = NOTHING
-    ) -> Child:
+    async def start(self, name: str, command: Sequence[str], *, talks: bool = False) -> Child:
         """Start a program and watch it; with `talks`, its standard input and output are pipes for the runner."""
         log = self.log(name)
         pipe = asyncio.subprocess.PIPE if talks else None
@@ -82,7 +79,7 @@ class Children:
                 stdin=pipe or asyncio.subprocess.DEVNULL,
                 stdout=pipe or file,
                 stderr=file,
-                env={**self._environment, **environment},
+                env=self._environment,
                 start_new_session=True,  # Ctrl-C reaches the runner alone, which stops the others in order
                 preexec_fn=_die_with_parent,
             )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 import sys
 import time
 
@@ -25,6 +26,8 @@ class Progress:
     """The lines a person watches. On a terminal the last line also counts down; in a log it does not."""
 
     def __init__(self) -> None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a terminal that has no tick shows a question mark
         self._started = time.monotonic()
         self._live = sys.stdout.isatty()
         self._counting = False

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+import os
 from pathlib import Path
 import secrets
 import shutil
@@ -24,7 +25,7 @@ SIGNALLED = 128  # a shell's exit code for a program ended by a signal is this p
 async def run(options: Options) -> int:
     """Run the demo to its end and return the exit code; whatever happens, no program is left running."""
     progress = Progress()
-    folder = RUNS / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder = RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
     stopper = _Stopper(asyncio.current_task())
     code = 1
     try:

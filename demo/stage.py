@@ -20,7 +20,6 @@ from .progress import Progress
 from .serve import HOUSE_BEGIN, next_boundary
 
 INTEGRATION = Path(__file__).parent.parent / "custom_components" / "commonwatt"
-WITHOUT_VOICE = Path(__file__).parent / "without_voice"
 USER = "demo"
 ASSISTANT, CLOUD, HOUSE = "homeassistant", "cloud", "house"  # the programs, and their logs
 MARGIN_S = 2.0  # between the order to begin and the beginning
@@ -76,7 +75,7 @@ async def set_up(stage: Stage) -> tuple[Operator, int]:
     prepare_configuration(configuration, stage.ha_port, INTEGRATION)
     # Home Assistant takes longest to start, and stops first
     command = python("homeassistant", "--config", str(configuration), "--skip-pip")
-    await stage.children.start(ASSISTANT, command, environment={"PYTHONPATH": str(WITHOUT_VOICE)})
+    await stage.children.start(ASSISTANT, command)
     operator = await _start_cloud(stage)
     with step("House: eight Modbus devices listen"):
         house, devices = await _start_house(stage)
