@@ -13,7 +13,7 @@ from homeassistant.util import dt as dt_util
 
 from . import wire
 from .const import DOMAIN, GRACE_POLLS, LOGGER, POLL_SECONDS_MAX, POLL_SECONDS_MIN, POLLS_PER_INTERVAL
-from .cut import cut
+from .cut import cut, known_tree
 from .devices.poll import MeterPoll
 from .devices.port import Meter
 from .errors import OutboxError
@@ -78,6 +78,7 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         self._latest: KeptInterval | None = None
         self._depth = 0
         self._outbox_fails = False
+        self._planted: dict[str, wire.TreeTap] | None = None
         self._next_end = 0
         self._patient_until = 0.0
         self._turn = asyncio.Lock()
@@ -102,21 +103,22 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         with the owner upstream, whose register measured it too. So no energy is counted twice, and none is lost.
         """
         now, seconds = dt_util.utcnow().timestamp(), self.settings.interval_seconds
-        next_boundary = (int(now) // seconds + 1) * seconds
         last_end, self._latest, boundaries, self._totals_wh = await self._store.async_begin()
-        self._next_end = next_boundary if last_end is None else (last_end // seconds + 1) * seconds
+        self._next_end = self._boundary_after(now if last_end is None else last_end)
         self._patient_until = now + GRACE_POLLS * self._poll_s
-        former = None if self._handover is None else self._handover.tree
-        await self._store.async_plant(tree_taps(self.taps, self.settings), next_boundary, former)
+        handover = self._handover
+        if handover is not None:
+            self._store.go_on_with(handover.tree)
         _, tree = await self._store.async_tree_at(self._next_end - seconds)
         for tap in self.taps.keys() | tree.keys():
             at = boundaries.get(tap)
-            self._meters[tap] = begin(
-                seconds, None if at is None else Boundary(at.at, at.import_wh, at.export_wh, at.exact)
-            )
-            if self._handover is not None and self._handover.seconds == seconds:
-                self._meters[tap] = self._handover.meters.get(tap, self._meters[tap])
+            known = None if at is None else Boundary(at.at, at.import_wh, at.export_wh, at.exact)
+            self._meters[tap] = begin(seconds, known)
+            if handover is not None and handover.seconds == seconds:
+                self._meters[tap] = handover.meters.get(tap, self._meters[tap])
         self._handover = None
+        if not self._store.paired:  # a paired site's trees lie in the outbox, and the meters are heard before a new one
+            await self._async_plant()
         if self._latest is not None:
             self._watch.closed({tap: columns.quality[0] for tap, columns in self._latest.taps.items()})
 
@@ -125,18 +127,20 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         async with self._turn:
             if self._closed:
                 return self.data
-            await self._async_keep()
+            await self._async_keep(heard=False)
             for tap, outcome in (await self._poll.async_poll(self._patience_s)).items():
                 self._meters[tap] = self._watch.heard(tap, self._meters[tap], outcome)
-            await self._async_keep()
+            await self._async_keep(heard=True)
             if self.cloud is not None:
                 self.cloud.async_watch()
             return self.state()
 
-    async def _async_keep(self) -> None:
+    async def _async_keep(self, *, heard: bool) -> None:
         """Keep what is due. While the outbox fails nothing is advanced: the same boundaries are closed later."""
         try:
             await self._async_close_due()
+            if heard:
+                await self._async_plant()
             told = list(self._watch.incidents)
             await self._store.async_report(told)
             del self._watch.incidents[: len(told)]
@@ -172,6 +176,18 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
             self._watch.closed(made.qualities)
         if kept and self.cloud is not None:
             self.cloud.nudge()
+
+    def _boundary_after(self, at: float) -> int:
+        return (int(at) // self.settings.interval_seconds + 1) * self.settings.interval_seconds
+
+    async def _async_plant(self) -> None:
+        """Let the tree follow: taps whose meters have been read stand in it from the next boundary on."""
+        tree = known_tree(tree_taps(self.taps, self.settings), self._meters)
+        if tree != self._planted:
+            await self._store.async_plant(tree, self._boundary_after(dt_util.utcnow().timestamp()))
+            self._planted = tree
+            if self.cloud is not None:
+                self.cloud.nudge()
 
     def _due(self) -> bool:
         """Say whether the next boundary can be closed: every meter has been read since, or is too late."""

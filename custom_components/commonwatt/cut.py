@@ -19,17 +19,13 @@ class Cut:
 
 
 def cut(meters: Mapping[str, TapMeter], taps: Mapping[str, TreeTap], rev: int | None, end: int, poll_ms: int) -> Cut:
-    """Close boundary `end` (s) of every meter, and net the interval over the tree that was valid in it.
-
-    A tap without an interval yet (it opens at this boundary, or was never read) does not count: what it carried stays
-    with the owner upstream of it, whose register measured it too.
-    """
+    """Close boundary `end` (s) of every meter, and net the interval over the tree that was valid in it."""
     closed = {tap: close(meter, end, poll_ms) for tap, meter in meters.items()}
     after = {tap: meter for tap, (meter, _) in closed.items()}
     measured = {tap: interval for tap, (_, interval) in closed.items() if interval is not None and tap in taps}
     return Cut(
         meters=after,
-        interval=_interval(plant(without(taps, taps.keys() - measured.keys())), measured, rev, end),
+        interval=_interval(plant(taps), measured, after, rev, end),
         boundaries={
             tap: KeptBoundary(at.at, at.import_wh, at.export_wh, at.exact)
             for tap, meter in after.items()
@@ -39,7 +35,23 @@ def cut(meters: Mapping[str, TapMeter], taps: Mapping[str, TreeTap], rev: int | 
     )
 
 
-def _interval(tree: TapTree, measured: Mapping[str, TapInterval], rev: int | None, end: int) -> KeptInterval | None:
+def is_known(meter: TapMeter) -> bool:
+    """Tell whether a meter has been read: only then has its tap a place in the tree."""
+    return bool(meter.points)
+
+
+def known_tree(taps: Mapping[str, TreeTap], meters: Mapping[str, TapMeter]) -> dict[str, TreeTap]:
+    """Return the tree of the taps whose meters have been read.
+
+    What an unread tap carries stays with the owner upstream of it, whose register measures it too, and what hangs below
+    it hangs below that owner meanwhile; otherwise its owner would be paid for energy that nobody saw him take.
+    """
+    return without(taps, {tap for tap in taps if not is_known(meters[tap])})
+
+
+def _interval(
+    tree: TapTree, measured: Mapping[str, TapInterval], after: Mapping[str, TapMeter], rev: int | None, end: int
+) -> KeptInterval | None:
     if not measured:
         return None
     netting = net(tree, {tap: (interval.import_wh, interval.export_wh) for tap, interval in measured.items()})
@@ -48,7 +60,10 @@ def _interval(tree: TapTree, measured: Mapping[str, TapInterval], rev: int | Non
         start=end - seconds,
         seconds=seconds,
         tree_rev=rev,
-        taps={tap: _columns(tree, tap, measured[tap]) for tap in tree.boundary},
+        taps={
+            tap: _columns(tree, tap, measured.get(tap) or _unmeasured(after.get(tap), end - seconds, seconds))
+            for tap in tree.boundary
+        },
         net_wh=netting.net_wh,
         grid_wh=netting.grid_wh,
     )
@@ -63,6 +78,17 @@ def _columns(tree: TapTree, tap: str, interval: TapInterval) -> TapColumns:
         register_wh=(interval.register_wh,),
         quality=(interval.quality,),
     )
+
+
+def _unmeasured(meter: TapMeter | None, start: int, seconds: int) -> TapInterval:
+    """Return the interval of a tap in the tree whose registers before it are lost, as a crash can do.
+
+    The cloud expects every boundary tap. Until the meter is read again it is missing; where it opens, it is as if a
+    meter was put in: no energy, and the register to go on from.
+    """
+    if meter is None or meter.closed is None:
+        return TapInterval(start, seconds, 0, 0, (0, 0), "missing")
+    return TapInterval(start, seconds, 0, 0, (meter.closed.import_wh, meter.closed.export_wh), "reset")
 
 
 def without(taps: Mapping[str, TreeTap], gone: AbstractSet[str]) -> dict[str, TreeTap]:

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
-from .const import OUTBOX_FILE
+from .const import LOGGER, OUTBOX_FILE
+from .errors import OutboxError
 from .link import KeptBoundary, KeptInterval, Outbox
 from .thread import OutboxThread
 from .wire import Incident, TreeTap
 
+TREES_MAX = 10  # in memory, of which the open interval needs one and the next boundary another
 FAR = 253_402_300_799  # the end of the year 9999: later than every tree
 
 
@@ -19,10 +21,8 @@ class Store:
         """Take an open outbox."""
         self.run = run
         self.outbox = outbox
-        self._paired = paired
-        self._tree: Mapping[str, TreeTap] = {}
-        self._former: Mapping[str, TreeTap] | None = None
-        self._valid_from = 0
+        self.paired = paired
+        self._trees: list[tuple[int, Mapping[str, TreeTap]]] = []
 
     @classmethod
     async def async_open(cls, folder: Path, *, paired: bool) -> Self:
@@ -38,23 +38,27 @@ class Store:
         """Give the file and the thread free, after every call that still waits its turn."""
         try:
             await self.run(self.outbox.close)
+        except OutboxError as error:
+            LOGGER.error("The outbox could not be closed in order; the next start verifies it: %s", error.detail)
         finally:
             await self.run.async_stop()
 
-    async def async_plant(
-        self, tree: Mapping[str, TreeTap], valid_from: int, former: Mapping[str, TreeTap] | None
-    ) -> None:
-        """Take a tree that holds from a boundary on; `former` held until then, if this run knows it."""
-        self._tree, self._former, self._valid_from = tree, former, valid_from
-        if self._paired and (tree or await self.run(self.outbox.tree_at, valid_from) is not None):
+    def go_on_with(self, tree: Mapping[str, TreeTap]) -> None:
+        """Take over the tree that holds in the open interval from the run before a reload."""
+        self._trees = [(0, tree)]
+
+    async def async_plant(self, tree: Mapping[str, TreeTap], valid_from: int) -> None:
+        """Take a tree that holds from a boundary on; the very first of a run holds before it too."""
+        self._trees.append((valid_from if self._trees else 0, tree))
+        del self._trees[:-TREES_MAX]
+        if self.paired and (tree or await self.run(self.outbox.tree_at, valid_from) is not None):
             await self.run(self.outbox.keep_tree, tree, valid_from)
 
     async def async_tree_at(self, start: int) -> tuple[int | None, Mapping[str, TreeTap]]:
         """Return revision and taps of the tree that holds in the interval from `start` on; no revision, no batch."""
-        if self._paired and (kept := await self.run(self.outbox.tree_at, start)) is not None:
+        if self.paired and (kept := await self.run(self.outbox.tree_at, start)) is not None:
             return kept
-        former = self._former if start < self._valid_from else None
-        return None, self._tree if former is None else former
+        return None, next((tree for valid_from, tree in reversed(self._trees) if valid_from <= start), {})
 
     async def async_newest_parents(self) -> dict[str, str | None]:
         """Return what each tap hangs below in the newest tree that was kept."""
@@ -77,7 +81,7 @@ class Store:
     async def async_report(self, incidents: Iterable[Incident]) -> None:
         """Keep incidents for the cloud; a site without one has nobody to report to."""
         told = tuple(incidents)
-        if told and self._paired:
+        if told and self.paired:
             await self.run(self.outbox.keep_incidents, told)
 
     async def async_depth(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.util import dt as dt_util
 import pytest
 
@@ -38,11 +38,22 @@ def issue(hass: HomeAssistant, entry: MockConfigEntry, key: str) -> ir.IssueEntr
     return ir.async_get(hass).async_get_issue(DOMAIN, f"{key}_{entry.entry_id}")
 
 
+async def drained(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Wait, if the cloud takes it, until all is sent: a request under way would time out when the clock jumps."""
+    store = entry.runtime_data.store
+    for _ in range(30):
+        if not await store.run(store.outbox.depth) and not await store.run(store.outbox.unsent_tree):
+            break
+        await hass.async_add_executor_job(time.sleep, 0.01)
+    await hass.async_add_executor_job(time.sleep, 0.02)
+
+
 @pytest.fixture
 def at(hass: HomeAssistant, clock: FrozenDateTimeFactory) -> Callable[..., Any]:
     """Return what moves a site on."""
 
     async def move(entry: MockConfigEntry, second: float, **registers_wh: float) -> None:
+        await drained(hass, entry)
         clock.move_to(dt_util.utc_from_timestamp(START_S + second))
         set_energy(hass, {f"sensor.{name}": register for name, register in registers_wh.items()})
         await site_of(entry).async_refresh()
@@ -248,6 +259,30 @@ async def test_a_tap_of_somebody_unknown_counts_for_the_main_owner(
     await until(hass, lambda: issue(hass, entry, "owner_unknown") is None)
 
 
+async def test_a_tap_joins_the_tree_when_its_meter_was_first_read(
+    hass: HomeAssistant, cloud: FakeCloud, make_paired: Make, at: Callable[..., Any], expected_logs: list[str]
+) -> None:
+    """A meter that is silent from the beginning holds up nothing: the cloud hears of its tap when it has a register."""
+    expected_logs += ["The meter of Tap T2 is silent"]
+    set_energy(hass, {"sensor.grid_in": 1000})
+    entry = make_paired(
+        subentry("T1", "meter", source=entities_source("sensor.grid_in")),
+        subentry("T2", "tap", owner="ben", upstream="T1", source=entities_source("sensor.flat")),
+    )
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await at(entry, 60, grid_in=1000)
+    await at(entry, 121, grid_in=1010)
+    await at(entry, 150, grid_in=1020, flat=500)
+    await at(entry, 180, grid_in=1030, flat=505)
+    await at(entry, 240, grid_in=1050, flat=515)
+    link = entry.runtime_data.cloud
+    await until(hass, lambda: link.nudge() or sum(b.intervals.count for b in cloud.batches if b.intervals) == 3)
+    assert [set(tree.taps) for tree in cloud.trees] == [{"T1"}, {"T1", "T2"}]
+    assert cloud.trees[1].valid_from == START_S + 180
+    reported = {(batch.intervals.tree_rev, *batch.intervals.taps) for batch in cloud.batches if batch.intervals}
+    assert reported == {(1, "T1"), (2, "T1", "T2")}
+
+
 async def test_a_refused_tree_is_told(
     hass: HomeAssistant, cloud: FakeCloud, paired: MockConfigEntry, expected_logs: list[str]
 ) -> None:
@@ -262,3 +297,28 @@ async def test_a_refused_tree_is_told(
     cloud.tree_refusal = None
     await until(hass, lambda: paired.runtime_data.cloud.nudge() or not issue(hass, paired, "tree_refused"))
     assert cloud.trees[-1].taps["T2"].name == "Flat"
+
+
+async def test_a_paired_site_shows_how_it_stands_with_its_cloud(hass: HomeAssistant, paired: MockConfigEntry) -> None:
+    """Balance, link, queue, settlement and clock, the last only for those who look for it; points are no money."""
+    registry = er.async_get(hass)
+    found = {
+        entity.unique_id.removeprefix(paired.data["key_id"] + "_"): entity
+        for entity in er.async_entries_for_config_entry(registry, paired.entry_id)
+        if entity.config_subentry_id is None and "owner" not in entity.unique_id
+    }
+    assert set(found) == {
+        "balance",
+        "clock_offset",
+        "cloud_link",
+        "last_closed_interval",
+        "last_settled_interval",
+        "outbox_depth",
+    }
+    assert [key for key, entity in found.items() if entity.disabled] == ["clock_offset"]
+    assert [key for key, entity in found.items() if entity.entity_category is None] == ["balance"]
+    balance = hass.states.get(found["balance"].entity_id)
+    assert balance is not None
+    assert balance.attributes["unit_of_measurement"] == "points"
+    assert balance.attributes["state_class"] == "measurement"
+    assert "device_class" not in balance.attributes

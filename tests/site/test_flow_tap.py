@@ -9,8 +9,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.helpers import entity_registry as er
 from modbus_connection import ModbusTlsParams
+from pymodbus.constants import ExcCodes
 import pytest
 
+from custom_components.commonwatt.flows import source
 from custom_components.commonwatt.runtime import HANDOVERS
 
 from .conftest import set_energy
@@ -349,3 +351,34 @@ async def test_a_site_that_does_not_run_takes_no_tap(hass: HomeAssistant, make_l
     entry = make_local()
     result = await hass.config_entries.subentries.async_init((entry.entry_id, "tap"), context={"source": "user"})
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "not_loaded")
+
+
+async def test_one_device_measures_one_tap(hass: HomeAssistant, make_local: Make, device: MeterDevice) -> None:
+    """The same unit at the same place, or the same serial number at another, is another tap's; it is named."""
+    set_energy(hass, {"sensor.grid_in": 5})
+    entry = make_local(
+        subentry("T1", "meter", source=entities_source("sensor.grid_in")),
+        subentry("T2", source=modbus_source(device.port)),
+    )
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    flow_id = await begin(hass, entry, "tap", "modbus")
+    moved = MeterDevice()
+    await moved.start()
+    for port in (device.port, moved.port):
+        result = await submit(hass, flow_id, **address(port))
+        assert result["errors"] == {"base": "source_in_use"}
+        assert result["description_placeholders"] == {"tap": "Tap T2"}
+    moved.serial = "T3-0003"
+    assert (await submit(hass, flow_id, **address(moved.port)))["step_id"] == "details"
+    await moved.stop()
+
+
+async def test_a_device_that_is_busy_for_ever_is_given_up(
+    hass: HomeAssistant, running: MockConfigEntry, device: MeterDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link would go on asking for a minute; a person waits less."""
+    monkeypatch.setattr(source, "PROBE_SECONDS_MAX", 0.2)
+    device.fault = ExcCodes.DEVICE_BUSY
+    flow_id = await begin(hass, running, "tap", "modbus")
+    result = await submit(hass, flow_id, **address(device.port))
+    assert result["errors"] == {"base": "timeout"}

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.commonwatt import wire
-from custom_components.commonwatt.cut import cut, without
+from custom_components.commonwatt.cut import cut, known_tree, without
 from custom_components.commonwatt.flows.tap import named_owner
 from custom_components.commonwatt.flows.words import WordError, clean_name, clean_url
 from custom_components.commonwatt.metering import Limits, RawReading, Reading, TapMeter, begin, plant, take
@@ -97,6 +97,29 @@ def test_a_cut_keeps_energy_in_double_entry() -> None:
     assert made.interval.grid_wh == -295
     assert set(made.interval.taps) == {"T1", "T2"}
     assert set(made.boundaries) == set(made.qualities) == {"T1", "T2", "T3"}
+
+
+def test_a_tap_that_was_never_read_is_in_no_tree() -> None:
+    """What hangs below it hangs below what is above it, until it has been read."""
+    taps = {"T1": wire.TreeTap("a", None), "T2": wire.TreeTap("b", "T1"), "T3": wire.TreeTap("c", "T2")}
+    meters = {"T1": meter_read((1, 0)), "T2": begin(60, None), "T3": meter_read((1, 0))}
+    assert known_tree(taps, meters) == {"T1": wire.TreeTap("a", None), "T3": wire.TreeTap("c", "T1")}
+    assert known_tree(taps, meters | {"T2": meter_read((1, 0))}) == taps
+
+
+def test_a_tap_whose_registers_are_lost_is_missing_until_it_opens_again() -> None:
+    """The cloud expects every boundary tap of the tree, and its registers to add up: so it opens like a new meter."""
+    taps = {"T1": wire.TreeTap("a", None), "T2": wire.TreeTap("b", "T1")}
+    meters = {"T1": meter_read((59, 0), (61, 0), (121, 60), (181, 120)), "T2": meter_read((121, 500), (181, 560))}
+    columns = []
+    for end in (60, 120, 180):
+        made = cut(meters, taps, 1, end, 5000)
+        meters = dict(made.meters)
+        columns += [made.interval.taps["T2"]] if made.interval else []
+    assert [(column.import_wh, column.register_wh, column.quality) for column in columns] == [
+        ((0,), ((0, 0),), ("missing",)),
+        ((0,), ((559, 0),), ("reset",)),
+    ]
 
 
 def test_a_cut_of_nothing_keeps_nothing() -> None:
