@@ -18,6 +18,7 @@ from .ingest import http as ingest_http
 from .ingest.job import Releaser
 from .notice import http as notice_http, job as notice_job
 from .notice.http import BELL
+from .notice.store import tell_settings_changed
 from .openapi import document
 from .principal import AUTHENTICATOR, CLOUD_KEY, Authenticator, CloudKey, Principal
 from .problem import problem_middleware
@@ -26,6 +27,7 @@ from .settlement.job import Settler
 from .sites import http as sites_http
 from .sites.access import http as access_http
 from .sites.access.credentials import principal
+from .sites.http import CHANGED
 from .sites.trees import http as trees_http
 from .tariff import http as tariff_http
 from .wire import BODY_BYTES_MAX
@@ -55,6 +57,7 @@ def create_app(config: Config, clock_ms: Callable[[], int] = wall_clock_ms) -> w
     app[PROXIES] = config.proxies
     app[AUTHENTICATOR] = _authenticator(key, config.public_url)
     app[BELL] = notice_job.Bell()
+    app[CHANGED] = tell_settings_changed
     app[DOCUMENT] = document(ENDPOINTS, config.public_url, version())
     app.cleanup_ctx.append(partial(_open_database, config=config))
     app.cleanup_ctx.append(_run_jobs)

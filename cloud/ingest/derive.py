@@ -22,6 +22,7 @@ type Reason = Literal[
     "overlap",
     "registers-differ",
     "quarantined",
+    "damaged",
 ]
 
 

@@ -7,12 +7,12 @@ from sqlalchemy import Connection
 from cloud.sites import store as sites
 from cloud.sites.trees import store as trees
 from cloud.sites.trees.boundary import read_tree
-from cloud.wire import Batch, Intervals, parse_batch
+from cloud.wire import Batch, Intervals, digest, parse_batch
 
 from .batches import store as batches
 from .batches.store import Evidence, Pending
 from .chain import Link, Verdict, judge
-from .derive import Ground, Neighbours, end_of, held_by_itself, held_by_neighbours, readings_of
+from .derive import Ground, Held, Neighbours, end_of, held_by_itself, held_by_neighbours, readings_of
 from .readings import store as readings
 
 RELEASE_MAX = 200  # batches derived in one transaction, so that others get their turn; a job goes on with the rest
@@ -53,16 +53,19 @@ def keep(conn: Connection, community: str, batch: Batch, evidence: Evidence) -> 
 
 def release(conn: Connection, community: str, site: str, now: int) -> int:
     """Derive the batches of a site whose turn has come, in the order of their chain; return how many were looked at."""
-    owner = sites.site_of(conn, community, site, locked=True)
-    if owner is None or owner.quarantined_at is not None:
+    found = sites.site_of(conn, community, site, locked=True)
+    if found is None or found.quarantined_at is not None:
         return 0
     due = batches.pending(conn, community, site, now, RELEASE_MAX)
     for item in due:
-        _derive(conn, community, item, now)
+        batches.note(conn, community, site, item, _derive(conn, community, item, now))
     return len(due)
 
 
-def _derive(conn: Connection, community: str, item: Pending, now: int) -> None:
+def _derive(conn: Connection, community: str, item: Pending, now: int) -> Held | None:
+    """Derive the readings of one batch; return why not, if it is held."""
+    if digest(item.raw) != item.hash:
+        return Held("damaged")  # the disk has changed what the site signed
     batch = parse_batch(item.raw)
     held = None
     if batch.intervals is not None:
@@ -71,7 +74,7 @@ def _derive(conn: Connection, community: str, item: Pending, now: int) -> None:
         held = held or held_by_neighbours(batch.intervals, _neighbours(conn, community, batch.site, batch.intervals))
         if held is None and ground.tree is not None:
             readings.add_readings(conn, community, readings_of(batch, batch.intervals, ground.tree[1]))
-    batches.note(conn, community, batch.site, item, held)
+    return held
 
 
 def _ground(conn: Connection, community: str, batch: Batch, now: int) -> Ground:

@@ -1,4 +1,5 @@
 """Which notices say how things stand, so that a newer one makes the older ones pointless."""
 
 BALANCE = "balance"
-SUPERSEDING_KINDS = frozenset({BALANCE})
+SETTINGS = "settings"  # of the site's community: fetch them anew
+SUPERSEDING_KINDS = frozenset({BALANCE, SETTINGS})

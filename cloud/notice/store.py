@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Column, Connection, ForeignKeyConstraint, Index, Table, select, update
 
 from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, metadata, new_id
+from cloud.sites.store import sites_of
 from cloud.wire import Notice, to_bytes
 
-from .kind import SUPERSEDING_KINDS
+from .kind import SETTINGS, SUPERSEDING_KINDS
 
 NOTICES_PAGE_MAX = 100  # what one answer, or one turn of a WebSocket, carries
+SETTINGS_SECONDS = 30 * 86_400  # a site away for longer asks for its settings anyway when it comes back
 WAKE_MAX = 20_000  # notices looked at in one turn of the job; more wait for the next
 
 notice_table = Table(
@@ -50,6 +52,12 @@ def post(
     times = {"issued_at": issued_at, "expires_at": expires_at}
     conn.execute(notice_table.insert().values(owned | values | times))
     return notice
+
+
+def tell_settings_changed(conn: Connection, community: str, now: int) -> None:
+    """Tell every site of a community, within the caller's transaction, that its settings are others now."""
+    for site in sites_of(conn, community):
+        post(conn, community, site.site, SETTINGS, {}, issued_at=now, expires_at=now + SETTINGS_SECONDS)
 
 
 def waiting(conn: Connection, community: str, site: str, now: int) -> list[Notice]:

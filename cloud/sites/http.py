@@ -11,7 +11,9 @@ from cloud.wire.session import OWNERS_MAX
 from . import store
 from .bodies import CommunityAnswer, CommunityBody, OwnerAnswer, OwnerBody, SettingsMessage, SiteItem, SitesAnswer
 from .problems import INTERVAL_FIXED
-from .store import Community
+from .store import Changed, Community
+
+CHANGED: web.AppKey[Changed] = web.AppKey("changed")  # what else happens when a community changes; wired by the app
 
 
 async def put_community(request: web.Request) -> web.Response:
@@ -20,7 +22,7 @@ async def put_community(request: web.Request) -> web.Response:
     body = await body_of(request, CommunityBody)
     cycle_seconds = body.cycle_seconds or body.interval_seconds
     wanted = Community(**body.model_dump() | {"community": name, "cycle_seconds": cycle_seconds})
-    if not await request.app[DATABASE].write(store.put_community, wanted, now(request)):
+    if not await request.app[DATABASE].write(store.put_community, wanted, now(request), request.app[CHANGED]):
         raise Refused(INTERVAL_FIXED, "a community's interval cannot change once a site has paired")
     return answer(CommunityAnswer(**body.model_dump() | {"community": name, "cycle_seconds": cycle_seconds}))
 
@@ -29,7 +31,9 @@ async def put_owner(request: web.Request) -> web.Response:
     """Create an owner or change its name."""
     community, owner = request.match_info["community"], request.match_info["owner"]
     body = await body_of(request, OwnerBody)
-    kept = await request.app[DATABASE].write(store.put_owner, community, owner, body.name, now(request))
+    kept = await request.app[DATABASE].write(
+        store.put_owner, community, owner, body.name, now(request), changed=request.app[CHANGED]
+    )
     if kept == "no-community":
         raise Refused(NOT_FOUND, f"there is no community {community}")
     if kept == "too-many-owners":

@@ -1,6 +1,6 @@
 """Keeps communities, their owners and their sites."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -20,6 +20,8 @@ from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, insert
 from cloud.wire import PairingRequest, Settings
 from cloud.wire.session import OWNERS_MAX
 
+# told, within the transaction, that what sites know of their community (connection, its id, now) is another now
+type Changed = Callable[[Connection, str, int], None]
 type OwnerKept = Literal["kept", "no-community", "too-many-owners"]
 
 community_table = Table(
@@ -100,19 +102,18 @@ class Site:
     quarantined_at: int | None
 
 
-def put_community(conn: Connection, community: Community, now: int) -> bool:
+def put_community(conn: Connection, community: Community, now: int, changed: Changed | None = None) -> bool:
     """Create a community or change its settings; False if the interval would change under sites that measure by it."""
-    before = community_of(conn, community.community)
-    if (
-        before is not None
-        and before.interval_seconds != community.interval_seconds
-        and sites_of(conn, before.community)
-    ):
+    before = community_of(conn, community.community, locked=True)
+    shifts = before is not None and before.interval_seconds != community.interval_seconds
+    if shifts and sites_of(conn, community.community, limit=1):
         return False
     key = {"bucket": bucket_of(community.community), "community": community.community}
     others = {name: getattr(community, name) for name in COMMUNITY_MEMBERS}
     if not insert_new(conn, community_table, key | others | {"created_at": now}):
         conn.execute(update(community_table).filter_by(**key).values(others))
+    if changed is not None and before != community:
+        changed(conn, community.community, now)
     return True
 
 
@@ -143,7 +144,9 @@ def _community(row: Row[Any]) -> Community:
     return Community(row.community, *(getattr(row, name) for name in COMMUNITY_MEMBERS))
 
 
-def put_owner(conn: Connection, community: str, owner: str, name: str, now: int) -> OwnerKept:
+def put_owner(
+    conn: Connection, community: str, owner: str, name: str, now: int, *, changed: Changed | None = None
+) -> OwnerKept:
     """Create an owner or change its name, as long as a site's settings can name them all."""
     if community_of(conn, community, locked=True) is None:
         return "no-community"
@@ -153,6 +156,8 @@ def put_owner(conn: Connection, community: str, owner: str, name: str, now: int)
     key = {"bucket": bucket_of(community), "community": community, "owner": owner}
     if not insert_new(conn, owner_table, key | {"name": name, "created_at": now}):
         conn.execute(update(owner_table).filter_by(**key).values(name=name))
+    if changed is not None and owners.get(owner) != name:
+        changed(conn, community, now)
     return "kept"
 
 

@@ -1,6 +1,7 @@
 """A real cloud over loopback on a real SQLite file, and a site and an operator who talk to it."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 import logging
 import os
@@ -240,11 +241,12 @@ class Site:
         header = detached_header(self.kid)
         return f"{header}..{base64url(self.key.sign(header.encode() + b'.' + raw))}"
 
-    async def pair(self, code: str, **changes: Any) -> Reply:
+    async def pair(self, code: str, forwarded_for: str | None = None, **changes: Any) -> Reply:
         """Show a code to the cloud and keep what it answers."""
         wanted = PairingRequest(code, "Home", "Europe/Berlin", self.public_key)
         raw = to_bytes(wanted.plain() | changes)
-        reply = await self.cloud.call("POST", "/v1/sites", data=raw, headers={SIGNATURE_HEADER: self.sign(raw)})
+        headers = {SIGNATURE_HEADER: self.sign(raw)} | ({"X-Forwarded-For": forwarded_for} if forwarded_for else {})
+        reply = await self.cloud.call("POST", "/v1/sites", data=raw, headers=headers)
         if reply.status < 300:
             self.site, self.secret = reply.json["site"], reply.json["client_secret"]
         return reply
@@ -369,13 +371,20 @@ def empty(url: str) -> None:
     database.dispose()
 
 
-@pytest.fixture
-async def cloud(config: Config) -> AsyncIterator[Cloud]:
-    """Start a cloud that answers on loopback."""
+@asynccontextmanager
+async def running(config: Config) -> AsyncIterator[Cloud]:
+    """Start a cloud that answers on loopback, and stop it."""
     clock = Clock()
     server = TestServer(create_app(config, clock), host="127.0.0.1")
     async with TestClient(server) as client:
         yield Cloud(client, clock, config, "operator-secret")
+
+
+@pytest.fixture
+async def cloud(config: Config) -> AsyncIterator[Cloud]:
+    """Start a cloud that answers on loopback."""
+    async with running(config) as cloud:
+        yield cloud
 
 
 @pytest.fixture

@@ -117,6 +117,20 @@ async def test_a_newer_balance_overtakes_the_older(cloud: Cloud, site: Site) -> 
     assert await cloud.count(notice_table) == 4
 
 
+async def test_sites_hear_that_their_community_changed(cloud: Cloud, site: Site) -> None:
+    """A new owner, another name: told once to every site of it, so that they fetch their settings; else nothing."""
+    await cloud.found("hillside")
+    elsewhere = await cloud.join("hillside")
+    for _ in range(2):
+        await cloud.operator("PUT", f"{COMMUNITY}/owners/eve", {"name": "Eve"})
+    (notice,) = await cloud.rows(notice_table)
+    assert (notice.site, notice.kind, notice.superseded_by) == (site.site, "settings", None)
+    await cloud.operator("PUT", f"{COMMUNITY}/owners/eve", {"name": "Eva"})
+    (token,) = (await site.get("notices")).json["notices"]
+    assert opened(cloud, token).kind == "settings"
+    assert await listed(elsewhere) == []
+
+
 async def test_an_expired_notice_is_not_shown(cloud: Cloud, site: Site) -> None:
     """It would be refused anyway."""
     await tell(cloud, site, seconds=60)

@@ -1,12 +1,15 @@
 """Pairing: one code lets in one site, once, and whoever guesses waits."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from cloud.config import Config
 from cloud.sites.access.pairing import (
     CODE_SECONDS,
+    EVERYWHERE,
     WINDOW_SECONDS,
     WRONG_EVERYWHERE_MAX,
     WRONG_PER_ADDRESS_MAX,
@@ -18,11 +21,11 @@ from cloud.sites.access.pairing import (
     judge,
     wait_s,
 )
-from cloud.sites.access.store import client_table, known_key_table, pairing_code_table, site_key_table
+from cloud.sites.access.store import client_table, known_key_table, pairing_code_table, site_key_table, wrong_code_table
 from cloud.sites.store import site_table
 from cloud.wire import SIGNATURE_HEADER, PairingRequest, base64url, parse_paired, to_bytes
 
-from .conftest import COMMUNITY, NOON, Cloud, Site
+from .conftest import COMMUNITY, NOON, Cloud, Site, running
 
 CODE = Code(COMMUNITY, "anna", 1, NOON + 1, used_by=None)
 KEY = b"k" * 32
@@ -132,6 +135,22 @@ async def test_guessing_is_stopped_for_a_while(founded: Cloud) -> None:
     assert 0 < int(reply.headers["Retry-After"]) <= WINDOW_SECONDS
     founded.clock.forward(int(reply.headers["Retry-After"]))
     assert (await Site(founded).pair(code)).status == 201
+
+
+@pytest.mark.parametrize(
+    ("proxies", "said", "counted"),
+    [
+        (0, "203.0.113.9", "127.0.0.1"),
+        (1, "203.0.113.9, 198.51.100.7", "198.51.100.7"),
+        (2, "x, 203.0.113.9, 198.51.100.7", "203.0.113.9"),
+        (2, "198.51.100.7", "127.0.0.1"),
+    ],
+)
+async def test_only_our_own_proxies_are_believed(config: Config, proxies: int, said: str, counted: str) -> None:
+    """A guesser cannot hide behind addresses they write into the header themselves."""
+    async with running(replace(config, proxies=proxies)) as cloud:
+        await Site(cloud).pair("0000-0000-0000-0000", forwarded_for=said)
+        assert {row.address for row in await cloud.rows(wrong_code_table)} == {counted, EVERYWHERE}
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,7 @@ class Pending:
 
     epoch: int
     seq: int
+    hash: str
     raw: bytes
 
 
@@ -263,7 +264,7 @@ def pending(conn: Connection, community: str, site: str, now: int, limit: int) -
     """Return the batches of a site whose turn has come, in the order of their chain."""
     b = batch_table.c
     owned = (b.bucket == bucket_of(community), b.community == community, b.site == site)
-    rows = select(b.epoch, b.seq, b.raw).select_from(_with_chain()).where(*owned, _turn_has_come(now))
+    rows = select(b.epoch, b.seq, b.hash, b.raw).select_from(_with_chain()).where(*owned, _turn_has_come(now))
     return [Pending(*row) for row in conn.execute(rows.order_by(b.epoch, b.seq).limit(limit))]
 
 
