@@ -69,7 +69,7 @@ class Operator:
     def __init__(self, session: aiohttp.ClientSession, url: str, client: tuple[str, str], community: str) -> None:
         self._session = session
         self._url = url
-        self._client = aiohttp.BasicAuth(*client)
+        self._sign_in_headers = {"Authorization": aiohttp.encode_basic_auth(*client)}
         self._path = f"/v1/communities/{community}"
         self._token = ""
         self._token_until = 0.0
@@ -121,7 +121,7 @@ class Operator:
 
     async def _sign_in(self) -> None:
         form = {"grant_type": "client_credentials"}
-        request = self._session.post(f"{self._url}/v1/token", data=form, auth=self._client, timeout=REQUEST)
+        request = self._session.post(f"{self._url}/v1/token", data=form, headers=self._sign_in_headers, timeout=REQUEST)
         token = await _answer(request)
         self._token = token["access_token"]
         self._token_until = time.monotonic() + token["expires_in"] - TOKEN_MARGIN_S

@@ -4,7 +4,7 @@ Time is real and short: an interval takes `INTERVAL_SECONDS`, in which half an h
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 import logging
 from pathlib import Path
@@ -42,6 +42,20 @@ assert custom_components.commonwatt
 def _open_doors(socket_enabled: None, enable_custom_integrations: None) -> None:
     """Let both sides talk over loopback, and Home Assistant find the integration."""
     logging.getLogger("sqlalchemy.engine").setLevel(logging.WARNING)  # the plugin asks for every statement
+
+
+@pytest.fixture
+def expected_errors() -> tuple[str, ...]:
+    """Words of errors that a test provokes."""
+    return ()
+
+
+@pytest.fixture(autouse=True)
+def _no_unasked_errors(caplog: pytest.LogCaptureFixture, expected_errors: tuple[str, ...]) -> Iterator[None]:
+    """Fail a test whose log has an error that it did not ask for."""
+    yield
+    records = [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR]
+    assert [message for message in map(logging.LogRecord.getMessage, records) if message not in expected_errors] == []
 
 
 @pytest.fixture
