@@ -106,6 +106,11 @@ class Cloud:
         """Open its operator's session."""
         self.operator = Operator(self.session, self.url, self.operator_client, COMMUNITY)
 
+    @property
+    def database(self) -> Path:
+        """Return the file of its database."""
+        return Path(self.config.database_url.removeprefix("sqlite:///"))
+
     async def start(self) -> None:
         """Answer."""
         assert self._runner is None

@@ -1,10 +1,8 @@
 """Bad days: a silent meter, a cloud that is gone, batches twice or forged, a restart with a full outbox."""
 
 import asyncio
-from contextlib import closing
 import itertools
 from pathlib import Path
-import sqlite3
 import time
 from typing import Any
 
@@ -18,6 +16,7 @@ from cloud.wire import SIGNATURE_HEADER, digest
 from demo.devices import House
 
 from .conftest import INTERVAL_SECONDS, Cloud, boundary_after, settled, until
+from .stores import outbox_rows, rows_of
 
 BEN, EV = "ben", "T3"
 
@@ -146,35 +145,14 @@ def state_of(hass: HomeAssistant, site: ConfigEntry[Any], key: str) -> str:
     return state.state
 
 
-def outbox_rows(folder: Path) -> int:
-    """Return how many batches and kept intervals wait in the closed outbox."""
-    (path,) = folder.glob("commonwatt/*/outbox.db")
-    with closing(sqlite3.connect(path)) as outbox:
-        return sum(
-            outbox.execute(query).fetchone()[0]
-            for query in (
-                "SELECT count(*) FROM batch WHERE result IS NULL",
-                "SELECT count(*) FROM interval WHERE seq IS NULL",
-            )
-        )
-
-
-def rows_of(cloud: Cloud, query: str, *values: str) -> list[dict[str, Any]]:
-    """Return rows of the cloud's database."""
-    path = cloud.config.database_url.removeprefix("sqlite:///")
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        database.row_factory = sqlite3.Row
-        return [dict(row) for row in database.execute(query, values)]
-
-
 def readings_of(cloud: Cloud, tap: str) -> list[dict[str, Any]]:
     """Return the readings derived for a tap, in order of time."""
-    return rows_of(cloud, "SELECT * FROM reading WHERE tap = ? ORDER BY start", tap)
+    return rows_of(cloud.database, "SELECT * FROM reading WHERE tap = ? ORDER BY start", tap)
 
 
 def stored_batches(cloud: Cloud) -> list[dict[str, Any]]:
     """Return the stored evidence in order."""
-    return rows_of(cloud, "SELECT * FROM batch ORDER BY epoch, seq")
+    return rows_of(cloud.database, "SELECT * FROM batch ORDER BY epoch, seq")
 
 
 async def site_token(cloud: Cloud, site: ConfigEntry[Any]) -> str:

@@ -1,8 +1,6 @@
 """From a socket to a settled point: one measured house, one site, one cloud."""
 
 from collections import defaultdict
-from contextlib import closing
-import sqlite3
 import time
 from typing import Any
 
@@ -16,6 +14,7 @@ from demo.house import DEVICES, HALF_HOUR_S, load_house, registers_at
 from demo.statement import prove
 
 from .conftest import INTERVAL_SECONDS, Cloud, boundary_after, settled, until
+from .stores import rows_of
 
 POLL_S = 1.0
 LATE_S = 1.5  # what a poll over loopback may take on a busy machine
@@ -82,11 +81,8 @@ def taps_of(owner: str) -> set[str]:
 
 def stored_readings(cloud: Cloud, start: int, end: int) -> dict[tuple[str, int], dict[str, Any]]:
     """Return what the cloud derived from the batches, by tap and interval."""
-    path = cloud.config.database_url.removeprefix("sqlite:///")
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        database.row_factory = sqlite3.Row
-        rows = database.execute("SELECT * FROM reading WHERE start >= ? AND start < ?", (start, end)).fetchall()
-    return {(row["tap"], row["start"]): dict(row) for row in rows}
+    rows = rows_of(cloud.database, "SELECT * FROM reading WHERE start >= ? AND start < ?", start, end)
+    return {(row["tap"], row["start"]): row for row in rows}
 
 
 def assert_register_was_shown(house: House, key: str, at: int, reading: dict[str, Any]) -> None:
