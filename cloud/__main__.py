@@ -1,26 +1,33 @@
-"""The command line: `python -m cloud migrate | serve | settle | client add`."""
+"""The command line: `python -m cloud migrate | serve | settle | audit | client add`."""
 
 import argparse
 import asyncio
 import os
+from pathlib import Path
 import secrets
 import sys
 
 from aiohttp import web
-from sqlalchemy import Connection
+from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import ArgumentError
 
 from . import identity, logs, schema
 from .app import check_own, create_app, wall_clock_ms
 from .config import Config, from_environment
 from .database import Database, new_id
-from .errors import CommonwattError
+from .errors import CommonwattError, Unavailable
 from .principal import CloudKey, Scope
+from .settlement.audit.books import Totals
+from .settlement.audit.rows import store as rows
+from .settlement.audit.store import audit
 from .settlement.job import settle
 from .sites.access.credentials import SECRET_BYTES, Client, secret_hmac, secret_text
 from .sites.access.http import secret_key
 from .sites.access.store import add_client
+from .sites.store import Community, communities
 
 SHUTDOWN_SECONDS = 20  # requests under way may end within
+COULD_NOT_LOOK = 2  # how an audit ends that says nothing of what is kept
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,11 +43,13 @@ def main(arguments: list[str] | None = None) -> int:
                 asyncio.run(_migrate(config))
             case "settle":
                 asyncio.run(_settle(config))
+            case "audit":
+                return asyncio.run(_audit(config, options.community))
             case "client":
                 asyncio.run(_add_client(config, Scope(options.scope), options.name))
     except CommonwattError as error:
         print(f"commonwatt: {error}", file=sys.stderr)
-        return 1
+        return COULD_NOT_LOOK if options.command == "audit" else 1
     return 0
 
 
@@ -54,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", help="answer requests and run the jobs until told to stop")
     commands.add_parser("migrate", help="create or update the database, and a new one's key file")
     commands.add_parser("settle", help="settle what is due now and end")
+    audit = commands.add_parser(
+        "audit", help="recompute everything that is kept; 0: sound, 1: findings, 2: cannot look"
+    )
+    audit.add_argument("--community", help="this one only")
     client = commands.add_parser("client", help="who may ask for access tokens")
     add = client.add_subparsers(dest="action", required=True).add_parser("add", help="add one, print its secret once")
     add.add_argument("--scope", choices=[Scope.OPERATOR.value], required=True)
@@ -96,6 +109,42 @@ async def _settle(config: Config) -> None:
     finally:
         database.dispose()
     print(f"{settled} intervals settled")
+
+
+async def _audit(config: Config, community: str | None) -> int:
+    """Audit one community or all, each on a snapshot of its own; needs the database and no key."""
+    _check_file(config.database_url)
+    database = Database(config.database_url)
+    try:
+        await database.read(schema.check)
+        chosen = await database.read(_communities, community)
+        totals = await database.read(rows.totals, community)
+        unsound = 0
+        for item in chosen:
+            sums = totals.get(item.community, Totals())
+            report = await database.read(audit, item, sums, lambda finding: print(finding, flush=True))
+            print(report, flush=True)
+            unsound += report.findings > 0
+    finally:
+        database.dispose()
+    return 1 if unsound else 0
+
+
+def _check_file(url: str) -> None:
+    """Refuse a file that is not there: looking at it would make it."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return  # `Database` says what is wrong with it
+    if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).is_file():
+        raise Unavailable(f"there is no database {parsed.database}")
+
+
+def _communities(conn: Connection, community: str | None) -> list[Community]:
+    found = [item for item in communities(conn) if community in (None, item.community)]
+    if community is not None and not found:
+        raise Unavailable(f"there is no community {community}")
+    return found
 
 
 async def _add_client(config: Config, scope: Scope, name: str) -> None:

@@ -16,6 +16,7 @@ from .database import Database
 from .endpoint import CLOCK_MS, DATABASE, PROXIES, PUBLIC_URL, Body, Endpoint, answer, register
 from .ingest import http as ingest_http
 from .ingest.job import Releaser
+from .ingest.quarantine import http as quarantine_http
 from .notice import http as notice_http, job as notice_job
 from .notice.http import BELL
 from .notice.store import tell_settings_changed
@@ -136,6 +137,7 @@ ENDPOINTS = (
     *trees_http.ENDPOINTS,
     *tariff_http.ENDPOINTS,
     *ingest_http.ENDPOINTS,
+    *quarantine_http.ENDPOINTS,
     *settlement_http.ENDPOINTS,
     *notice_http.ENDPOINTS,
 )

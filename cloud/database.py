@@ -21,6 +21,7 @@ a read-decide-write on one thing locks its row first: `select(...).with_for_upda
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 import sqlite3
 from typing import Any, Concatenate, Final
 import uuid
@@ -38,17 +39,26 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    literal,
     make_url,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from .errors import ConfigError, Unavailable
 
 BUCKETS = 1024  # how finely communities spread over a cluster
 THREADS = 8  # transactions at once: more than the cores of one machine keep busy
 WRITES_WAITING_MAX = 2000  # beyond, callers are told to come again instead of waiting without end
-BUSY_TIMEOUT_MS = 5000  # how long a SQLite writer waits for another process
+BUSY_TIMEOUT_MS = 5000  # how long a writer waits for another process
 
 WHOLE: Final = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
 TEXT: Final = Text()
@@ -90,7 +100,8 @@ def insert(conn: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
 
 def insert_new(conn: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless one of its unique keys is there already; tell whether it was inserted."""
-    return conn.execute(insert(conn, table).values(dict(values)).on_conflict_do_nothing()).rowcount == 1
+    row = insert(conn, table).values(dict(values)).on_conflict_do_nothing()
+    return conn.execute(row.returning(literal(1))).first() is not None  # PostgreSQL's driver does not count the rows
 
 
 def upsert(conn: Connection, table: Table, key: Sequence[str], values: Mapping[str, Any]) -> None:
@@ -148,7 +159,10 @@ def _transaction[**P, R](
     try:
         with engine.begin() as conn:
             return fn(conn, *args, **kwargs)
-    except (OperationalError, InterfaceError) as error:
+    except DBAPIError as error:
+        # the bare class is what a broken SQLite file is told by; its other kinds are mistakes of ours
+        if not isinstance(error, (OperationalError, InterfaceError)) and type(error) is not DatabaseError:
+            raise
         raise Unavailable(f"the database failed: {type(error.orig).__name__}") from error
 
 
@@ -162,6 +176,7 @@ def _engines(url: str) -> tuple[Engine, Engine]:
             options: dict[str, Any] = {"pool_size": THREADS, "max_overflow": 0, "pool_pre_ping": True, **QUIET}
             writer = create_engine(parsed, **options)
             reader = create_engine(parsed, **options, isolation_level="REPEATABLE READ")
+            event.listen(writer, "connect", _wait_only_so_long)
             return writer, reader.execution_options(postgresql_readonly=True)
         if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
             raise ConfigError(f"the database must be sqlite:///<file> or postgresql://…, not {parsed.drivername}")
@@ -171,18 +186,38 @@ def _engines(url: str) -> tuple[Engine, Engine]:
         raise ConfigError("the database URL is not of the form sqlite:///<file> or postgresql://…") from None
 
 
+def _wait_only_so_long(connection: Any, _record: object) -> None:
+    """Bound how long a writer waits for a row that another process has locked; PostgreSQL's default is for ever."""
+    connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+    connection.commit()  # else SQLAlchemy's first rollback would take it back
+
+
+def _file(url: URL) -> tuple[int, int] | None:
+    """Return what tells the file at a URL from another one that may lie there later; None if there is none."""
+    try:
+        status = Path(url.database or "").stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _sqlite_engine(url: URL, *, writes: bool) -> Engine:
     engine = create_engine(url, pool_size=1 if writes else THREADS, max_overflow=0, **QUIET)
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+    def prepare(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # SQLAlchemy says BEGIN (below), not the driver
         pragmas = ["foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL"]
         for pragma in [*pragmas, "journal_mode=WAL" if writes else "query_only=ON"]:
             connection.execute(f"PRAGMA {pragma}")
+        record.info["file"] = _file(url)
 
     @event.listens_for(engine, "begin")
     def begin(conn: Connection) -> None:
+        if writes and (found := _file(url)) != conn.info["file"]:
+            if found is not None:
+                conn.invalidate()  # the next one opens the file that lies there now
+            raise Unavailable("the database's file was taken away")  # SQLite would go on writing where nobody looks
         conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine

@@ -39,7 +39,7 @@ PUBLIC_URL = web.AppKey("public_url", str)  # what the cloud is called from outs
 PROXIES = web.AppKey("proxies", int)  # how many proxies of our own stand before this process
 CLOCK_MS: web.AppKey[Callable[[], int]] = web.AppKey("clock_ms")  # milliseconds since 1970; tests set their own
 PAGE_MAX = 1000  # items in one answer
-IDENTIFIERS = {"community", "owner", "id", "entry"}  # names in a path that must be identifiers
+IDENTIFIERS = {"community", "owner", "site", "id", "entry"}  # names in a path that must be identifiers
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -59,7 +59,7 @@ class Query(BaseModel):
 class PageQuery(Query):
     """A page of a list: what comes after the last name of the page before, and how much of it."""
 
-    after: str = Field(default="", max_length=128)
+    after: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,64}$")
     limit: int = Field(default=100, ge=1, le=PAGE_MAX)
 
 
@@ -94,6 +94,8 @@ def _guarded(endpoint: Endpoint) -> Handler:
         for name, value in request.match_info.items():
             if name in IDENTIFIERS and not IDENTIFIER.fullmatch(value):
                 raise Refused(MALFORMED, f"{name} in the path is not an identifier")
+            if not value.isprintable():
+                raise Refused(MALFORMED, f"{name} in the path holds a character that cannot be printed")
         return await endpoint.handler(request)
 
     return handle

@@ -36,8 +36,8 @@ def keep(conn: Connection, community: str, batch: Batch, evidence: Evidence) -> 
     verdict = judge(Link(batch.epoch, batch.seq, batch.prev, evidence.hash), standing)
     match verdict:
         case "equivocation":
-            batches.add_contradiction(conn, community, batch, evidence)
-            sites.quarantine(conn, community, batch.site, f"two batches {batch.epoch}/{batch.seq}", now)
+            if batches.add_contradiction(conn, community, batch, evidence):
+                sites.quarantine(conn, community, batch.site, f"two batches {batch.epoch}/{batch.seq}", now)
         case "created":
             ground = _ground(conn, community, batch, now)
             held = held_by_itself(batch.intervals, ground) if batch.intervals else None

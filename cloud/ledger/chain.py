@@ -66,12 +66,17 @@ def verify(links: Iterable[Link], head: Head = START) -> Head | Broken:
             return Broken(item.number, "number")
         if item.prev_hash != head.hash:
             return Broken(item.number, "prev_hash")
-        if item.hash != _hash(item, item.number, item.prev_hash):
+        if item.hash != hash_of(item):
             return Broken(item.number, "hash")
         if fault_of(item.postings) is not None:
             return Broken(item.number, "postings")
         head = Head(item.number, item.hash)
     return head
+
+
+def hash_of(item: Link) -> str:
+    """Return the hash a link must have, by what stands in it."""
+    return _hash(item, item.number, item.prev_hash)
 
 
 def _hash(entry: Entry | Link, number: int, prev_hash: str) -> str:

@@ -1,6 +1,6 @@
 """Keeps entries and postings, which are only ever added, and the balances that follow from them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    ColumnElement,
     Connection,
     ForeignKeyConstraint,
     Index,
     Row,
+    Select,
     Table,
     UniqueConstraint,
     case,
@@ -191,13 +193,26 @@ def newer_links(conn: Connection, community: str, after: int) -> tuple[list[Link
 
 def links(conn: Connection, community: str, after: int, limit: int = LINKS_PAGE_MAX) -> list[Link]:
     """Return the entries numbered above `after`, as they stand, for `chain.verify`."""
-    owned = {"bucket": bucket_of(community), "community": community}
-    rows = select(entry_table).filter_by(**owned).where(entry_table.c.number > after)
+    rows = _entries(community).where(entry_table.c.number > after)
     entries = conn.execute(rows.order_by(entry_table.c.number).limit(limit)).all()
     if not entries:
         return []
-    legs = select(posting_table).filter_by(**owned)
-    legs = legs.where(posting_table.c.number > after, posting_table.c.number <= entries[-1].number)
+    number = posting_table.c.number
+    return _links(conn, community, entries, (number > after) & (number <= entries[-1].number))
+
+
+def links_numbered(conn: Connection, community: str, numbers: Sequence[int]) -> list[Link]:
+    """Return the entries with these numbers, as they stand; at most a page of them may be asked for."""
+    entries = conn.execute(_entries(community).where(entry_table.c.number.in_(numbers))).all()
+    return _links(conn, community, entries, posting_table.c.number.in_(numbers))
+
+
+def _entries(community: str) -> Select[Any]:
+    return select(entry_table).filter_by(bucket=bucket_of(community), community=community)
+
+
+def _links(conn: Connection, community: str, entries: Sequence[Row[Any]], wanted: ColumnElement[bool]) -> list[Link]:
+    legs = select(posting_table).filter_by(bucket=bucket_of(community), community=community).where(wanted)
     ordered = conn.execute(legs.order_by(posting_table.c.number, posting_table.c.account))
     by_number = {number: _postings(group) for number, group in groupby(ordered, key=lambda leg: int(leg.number))}
     return [_link(row, by_number.get(row.number, ())) for row in entries]

@@ -3,6 +3,7 @@
 from cloud import identity
 from cloud.database import metadata
 from cloud.ingest.batches import store as batches
+from cloud.ingest.quarantine import store as quarantine
 from cloud.ingest.readings import store as readings
 from cloud.ledger import store as ledger
 from cloud.notice import store as notice
@@ -12,6 +13,6 @@ from cloud.sites.access import store as access
 from cloud.sites.trees import store as trees
 from cloud.tariff import store as tariff
 
-STORES = (identity, sites, access, trees, batches, readings, notice, tariff, ledger, settlement)
+STORES = (identity, sites, access, trees, batches, quarantine, readings, notice, tariff, ledger, settlement)
 
 __all__ = ["STORES", "metadata"]

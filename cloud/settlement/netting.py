@@ -45,3 +45,10 @@ def net(readings: Iterable[Reading]) -> Netting:
                 net_wh[owner] = net_wh.get(owner, 0) + moved_wh
                 worst[owner] = max(worst.get(owner, 0), rank)
     return Netting(net_wh, grid_wh, {owner: QUALITIES[rank] for owner, rank in worst.items()})
+
+
+def with_silent(netting: Netting, owners: frozenset[str]) -> Netting:
+    """Give those who have an account and no reading in the interval their line too: nothing measured, nothing moved."""
+    silent = sorted(owners - netting.net_wh.keys())
+    missing: dict[str, Quality] = dict.fromkeys(silent, "missing")
+    return Netting({**netting.net_wh, **dict.fromkeys(silent, 0)}, netting.grid_wh, {**netting.quality, **missing})

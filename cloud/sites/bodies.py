@@ -3,17 +3,26 @@
 from typing import Annotated, Literal, Self
 import zoneinfo
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from cloud.endpoint import Body
 from cloud.wire.batch import INTERVAL_SECONDS_MAX
 from cloud.wire.session import TIME_SCALE_MAX
+from cloud.wire.strict import printable
 
 WEEK_SECONDS = 7 * 86_400
 GRACE_SECONDS_MAX = 45 * 86_400  # how late a site may report and still be settled in order
 
+
+def printed(text: str) -> str:
+    """Return a text that every reader of the wire takes, or refuse it: sites would stop at a control character."""
+    if not printable(text):
+        raise ValueError("holds a character that cannot be printed")
+    return text
+
+
 type Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", examples=["riverside"])]
-type Name = Annotated[str, Field(min_length=1, max_length=100)]
+type Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(printed)]
 type Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", examples=["2026-11-21T05:30:00Z"])]
 type Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hex")]
 type PublicKey = Annotated[str, Field(min_length=43, max_length=43, description="Ed25519, base64url")]

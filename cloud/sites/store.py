@@ -100,6 +100,7 @@ class Site:
     time_scale: int
     paired_at: int
     quarantined_at: int | None
+    quarantine_reason: str | None
 
 
 def put_community(conn: Connection, community: Community, now: int, changed: Changed | None = None) -> bool:
@@ -206,6 +207,12 @@ def quarantine(conn: Connection, community: str, site: str, reason: str, now: in
     rows = update(site_table).filter_by(bucket=bucket_of(community), community=community, site=site)
     rows = rows.where(site_table.c.quarantined_at.is_(None))
     conn.execute(rows.values(quarantined_at=now, quarantine_reason=reason))
+
+
+def end_quarantine(conn: Connection, community: str, site: str) -> None:
+    """Let a site be settled again; the caller keeps who decided so."""
+    rows = update(site_table).filter_by(bucket=bucket_of(community), community=community, site=site)
+    conn.execute(rows.values(quarantined_at=None, quarantine_reason=None))
 
 
 def add_site(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import accumulate
 import json
 import re
 from typing import Any
@@ -15,12 +16,16 @@ VERSION = 1
 BODY_BYTES_MAX = 1024 * 1024  # what an endpoint takes in one request
 DEPTH_MAX = 32
 INTEGER_MAX = 2**53 - 1  # what every JSON reader keeps exactly
+TIME_MAX = 253_402_300_799  # the last second of the year 9999
 GENESIS = "0" * 64  # `prev` of the very first batch
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 HASH = re.compile(r"[0-9a-f]{64}")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
-STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # to its end or the text's, never read twice: linear
+STEPS = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
+OTHERS = bytes(set(range(256)) - set(STEPS))
+SPACES = {0xA0: " ", 0x3000: " "}
 
 
 class WireError(ValueError):
@@ -65,15 +70,8 @@ def load(raw: bytes, where: str = "body") -> dict[str, Any]:
 
 def _nesting(raw: bytes) -> int:
     """Count how deep brackets outside strings nest, before a parser meets them."""
-    deepest = depth = 0
-    for token in STRING_OR_BRACKET.finditer(raw):
-        mark = token.group()
-        if mark in (b"{", b"["):
-            depth += 1
-            deepest = max(deepest, depth)
-        elif mark in (b"}", b"]"):
-            depth -= 1
-    return deepest
+    brackets = STRING.sub(b"", raw).translate(None, OTHERS)
+    return max(accumulate(map(STEPS.__getitem__, brackets)), default=0)
 
 
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -101,9 +99,14 @@ def take(data: Mapping[str, Any], key: str, where: str) -> Any:
 def text(data: Mapping[str, Any], key: str, where: str, longest: int = 200) -> str:
     """Return a member that is a text of printable characters."""
     value = take(data, key, where)
-    if not isinstance(value, str) or not 0 < len(value) <= longest or not value.isprintable():
+    if not isinstance(value, str) or not 0 < len(value) <= longest or not printable(value):
         raise WireError(f"{where}.{key}", f"is not a text of 1 to {longest} printable characters")
     return value
+
+
+def printable(value: str) -> bool:
+    """Tell whether every character can be printed; the wide space between Japanese names is a space like any other."""
+    return value.translate(SPACES).isprintable()
 
 
 def identifier(value: Any, where: str) -> str:

@@ -29,13 +29,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) -
         await runtime.coordinator.async_config_entry_first_refresh()
         _remove_stale_devices(hass, entry)
         await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+        # measuring must go on when every entity is disabled
+        entry.async_on_unload(runtime.coordinator.async_add_listener(_nothing))
+        if runtime.cloud is not None:
+            await runtime.cloud.async_start()
     except BaseException:
         await runtime.async_close(hass, entry.entry_id)
         raise
-    # measuring must go on when every entity is disabled
-    entry.async_on_unload(runtime.coordinator.async_add_listener(_nothing))
-    if runtime.cloud is not None:
-        await runtime.cloud.async_start()
 
     async def stop(_event: Event) -> None:
         await runtime.async_close(hass, entry.entry_id)

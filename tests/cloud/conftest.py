@@ -1,8 +1,12 @@
-"""A real cloud over loopback on a real SQLite file, and a site and an operator who talk to it."""
+"""A real cloud over loopback, on a real SQLite file and on a real PostgreSQL, and a site and an operator who use it.
 
-from collections.abc import AsyncIterator, Mapping
+Whatever needs a store asks for `config`, `new_url` or `open_database` and so runs on both; pure tests run once.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+import hashlib
 import logging
 import os
 from pathlib import Path
@@ -15,7 +19,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 import jsonschema  # type: ignore[import-untyped]
 import pytest
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Table, func, select
 
 from cloud import identity, schema
 from cloud.app import DOCUMENT, create_app
@@ -46,7 +50,16 @@ from cloud.wire import (
     to_bytes,
 )
 
-SERVER = os.environ.get("COMMONWATT_TEST_DATABASE_URL")  # a PostgreSQL database these tests may empty, instead of files
+from . import postgresql
+from .ground import OpenDatabase, make_tables
+
+PROGRAMS, WHY_NOT = postgresql.find()
+STORES = (
+    "sqlite",
+    pytest.param(
+        "postgresql", marks=pytest.mark.skipif(PROGRAMS is None and os.environ.get("CI") != "true", reason=WHY_NOT)
+    ),
+)
 NOON = 1_795_262_400  # 2026-11-21T12:00:00Z, an interval boundary
 INTERVAL = 1800
 COMMUNITY = "riverside"
@@ -342,6 +355,71 @@ def fill(url: str, key_file: Path) -> None:
 
 
 @pytest.fixture(scope="session")
+def server() -> Iterator[postgresql.Server]:
+    """Run PostgreSQL, with a template of what `config` gives and one of what `open_database` gives."""
+    assert PROGRAMS is not None, WHY_NOT
+    with postgresql.running(PROGRAMS) as server:
+        fill(server.create("new_cloud"), server.folder / "cloud.key")
+        make_tables(server.create("new_ground"))
+        yield server
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> str:
+    """Name the database that a test runs on."""
+    name: str = request.param
+    return name
+
+
+@dataclass
+class Databases:
+    """The databases of one test on the server, each named for the folder where SQLite would have its file."""
+
+    server: postgresql.Server
+    names: set[str] = field(default_factory=set)
+
+    def url(self, folder: Path, template: str = "template1") -> str:
+        """Return the URL of a folder's database, which is made when first asked for."""
+        name = f"test_{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
+        if name in self.names:
+            return self.server.url(name)
+        self.names.add(name)
+        return self.server.create(name, template)
+
+
+@pytest.fixture
+def databases(store: str, request: pytest.FixtureRequest) -> Iterator[Databases | None]:
+    """Give one test databases on the server, and remove them; None: it runs on files."""
+    if store == "sqlite":
+        yield None
+        return
+    databases = Databases(request.getfixturevalue("server"))
+    yield databases
+    for name in databases.names:
+        databases.server.drop(name)
+
+
+@pytest.fixture
+def new_url(databases: Databases | None) -> Callable[[Path], str]:
+    """Give what returns the URL of an empty database, always the same for a folder."""
+    return lambda folder: f"sqlite:///{folder}/test.db" if databases is None else databases.url(folder)
+
+
+@pytest.fixture
+def open_database(databases: Databases | None) -> OpenDatabase:
+    """Give what opens the database of a folder, with every table."""
+
+    def opened(folder: Path) -> Database:
+        if databases is not None:
+            return Database(databases.url(folder, "new_ground"))
+        url = f"sqlite:///{folder}/ground.db"
+        make_tables(url)
+        return Database(url)
+
+    return opened
+
+
+@pytest.fixture(scope="session")
 def new_cloud(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a folder with a migrated, empty database and its key, to be copied."""
     folder = tmp_path_factory.mktemp("cloud")
@@ -350,25 +428,16 @@ def new_cloud(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def config(new_cloud: Path, tmp_path: Path) -> Config:
-    """Give one test a cloud of its own: a copied file, or the one database of SERVER emptied."""
+def config(databases: Databases | None, tmp_path: Path, request: pytest.FixtureRequest) -> Config:
+    """Give one test a cloud of its own: a copied file, or a database made from the template."""
     key_file = tmp_path / "cloud.key"
-    if SERVER is not None:
-        empty(SERVER)
-        fill(SERVER, key_file)
-        return Config(SERVER, key_file, public_url="http://cloud.test")
+    if databases is not None:
+        shutil.copy(databases.server.folder / "cloud.key", key_file)
+        return Config(databases.url(tmp_path, "new_cloud"), key_file, public_url="http://cloud.test")
+    new_cloud: Path = request.getfixturevalue("new_cloud")
     for name in ("cloud.db", "cloud.key"):
         shutil.copy(new_cloud / name, tmp_path / name)
     return Config(f"sqlite:///{tmp_path}/cloud.db", key_file, public_url="http://cloud.test")
-
-
-def empty(url: str) -> None:
-    """Drop every table of a test server's database."""
-    database = Database(url)
-    with database.engine.begin() as conn:
-        conn.execute(text("DROP SCHEMA public CASCADE"))
-        conn.execute(text("CREATE SCHEMA public"))
-    database.dispose()
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """A database with sites that have reported, made row by row: what settlement builds on, without the way there."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,11 +36,14 @@ class Tap:
     island: bool = False
 
 
-def open_database(folder: Path) -> Database:
-    """Return a database in a new file, with every table."""
-    database = Database(f"sqlite:///{folder}/ground.db")
+type OpenDatabase = Callable[[Path], Database]  # by its folder: asked twice, it opens the same one twice
+
+
+def make_tables(url: str) -> None:
+    """Make every table that is not there yet."""
+    database = Database(url)
     metadata.create_all(database.engine)
-    return database
+    database.dispose()
 
 
 def found(

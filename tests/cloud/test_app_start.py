@@ -1,6 +1,6 @@
 """From an empty folder to a running cloud, by the command line: it starts on what is its own, and stops when told."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 import json
 from pathlib import Path
@@ -28,17 +28,17 @@ from cloud.identity import cloud_identity_table
 ROOT = Path(__file__).parents[2]
 
 
-def environment(folder: Path, **more: str) -> dict[str, str]:
+def environment(folder: Path, url: str, **more: str) -> dict[str, str]:
     """Return the settings of a cloud in a folder of its own."""
-    own = {"COMMONWATT_DATABASE_URL": f"sqlite:///{folder}/cloud.db", "COMMONWATT_KEY_FILE": f"{folder}/cloud.key"}
+    own = {"COMMONWATT_DATABASE_URL": url, "COMMONWATT_KEY_FILE": f"{folder}/cloud.key"}
     return own | {"PYTHONPATH": str(ROOT)} | more
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run one command of the cloud to its end."""
     command = [sys.executable, "-m", "cloud", *arguments]
     return subprocess.run(
-        command, env=environment(folder), cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        command, env=environment(folder, url), cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -50,20 +50,21 @@ async def started(config: Config) -> None:
         await runner.setup()
 
 
-def test_from_an_empty_folder_to_a_running_cloud(tmp_path: Path) -> None:
+def test_from_an_empty_folder_to_a_running_cloud(new_url: Callable[[Path], str], tmp_path: Path) -> None:
     """Migrate, add a client, serve, ask, and stop at SIGTERM: what a newcomer does, in real processes."""
-    assert run(tmp_path, "serve").returncode == 1
-    migrated = run(tmp_path, "migrate")
+    url = new_url(tmp_path)
+    assert run(tmp_path, url, "serve").returncode == 1
+    migrated = run(tmp_path, url, "migrate")
     assert migrated.returncode == 0, migrated.stderr
     assert "keep a copy of the key file" in migrated.stdout
-    added = run(tmp_path, "client", "add", "--scope", "operator", "--name", "me")
+    added = run(tmp_path, url, "client", "add", "--scope", "operator", "--name", "me")
     client = dict(line.split("=", 1) for line in added.stdout.split())
-    assert run(tmp_path, "settle").stdout == "0 intervals settled\n"
+    assert run(tmp_path, url, "settle").stdout == "0 intervals settled\n"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     served = subprocess.Popen(
         [sys.executable, "-m", "cloud", "serve"],
-        env=environment(tmp_path, COMMONWATT_PORT=str(port)),
+        env=environment(tmp_path, url, COMMONWATT_PORT=str(port)),
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
@@ -72,13 +73,15 @@ def test_from_an_empty_folder_to_a_running_cloud(tmp_path: Path) -> None:
         form = f"grant_type=client_credentials&client_id={client['client_id']}&client_secret={client['client_secret']}"
         answered = ask(f"http://127.0.0.1:{port}/v1/token?asked=CANARY", form.encode())
         assert answered["scope"] == "operator"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as health:
+            assert health.status == 200
         served.send_signal(signal.SIGTERM)
         _, log = served.communicate(timeout=15)
     finally:
         served.kill()
     assert served.returncode == 0
     lines = [json.loads(line) for line in log.splitlines()]
-    (access,) = [line for line in lines if line["message"] == "request"]
+    access, _healthz = [line for line in lines if line["message"] == "request"]
     assert (access["method"], access["path"], access["status"]) == ("POST", "/v1/token", 200)
     assert len(access["reference"]) == 36
     assert "CANARY" not in log

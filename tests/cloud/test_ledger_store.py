@@ -18,13 +18,13 @@ from cloud.ledger.posting import AMOUNT_MICRO_MAX, Entry, LedgerInvariantError, 
 from cloud.ledger.sums.store import Sums, moved, sums
 from cloud.wire import GENESIS
 
-from .ground import open_database
+from .ground import OpenDatabase
 
 OWNERS = ("anna", "ben", "cleo")
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(open_database: OpenDatabase, tmp_path: Path) -> Iterator[Database]:
     """Open an empty database with the accounts of three owners and the grid."""
     opened = open_database(tmp_path)
     with opened.engine.begin() as conn:
@@ -198,7 +198,7 @@ movements = st.dictionaries(st.sampled_from(OWNERS), st.integers(-(10**9), 10**9
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 5), movements), max_size=12))
 def test_balances_are_always_the_sum_of_the_postings(
-    tmp_path_factory: pytest.TempPathFactory, many: list[tuple[int, dict[str, int]]]
+    open_database: OpenDatabase, tmp_path_factory: pytest.TempPathFactory, many: list[tuple[int, dict[str, int]]]
 ) -> None:
     """For random entries, some posted again, some contradicting: sums are zero and the chain ends at its head."""
     opened = open_database(tmp_path_factory.mktemp("ledger"))

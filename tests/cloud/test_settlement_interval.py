@@ -36,7 +36,7 @@ from cloud.tariff.price import PriceTexts
 from cloud.tariff.store import tariff_at
 from cloud.wire import ISLAND, Balance, Quality, digest, parse_balance
 
-from .ground import HALF_HOUR, NOON, PRICES, Tap, add_site, found, open_database, report, set_tariff
+from .ground import HALF_HOUR, NOON, PRICES, OpenDatabase, Tap, add_site, found, report, set_tariff
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 END = NOON + HALF_HOUR
@@ -48,7 +48,7 @@ HOUSE = {
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(open_database: OpenDatabase, tmp_path: Path) -> Iterator[Database]:
     """Open a database with one community, its tariff and a site."""
     opened = open_database(tmp_path)
     with opened.engine.begin() as conn:
@@ -168,7 +168,9 @@ def test_an_owner_whose_energy_nets_to_nothing_posts_no_leg(database: Database) 
 
 
 @pytest.mark.parametrize("taps", [{}, HOUSE])
-def test_without_readings_or_without_a_price_nothing_is_written(tmp_path: Path, taps: dict[str, Tap]) -> None:
+def test_without_readings_or_without_a_price_nothing_is_written(
+    open_database: OpenDatabase, tmp_path: Path, taps: dict[str, Tap]
+) -> None:
     """Settlement waits: no row, no account, no notice."""
     opened = open_database(tmp_path)
     with opened.engine.begin() as conn:
@@ -318,10 +320,16 @@ texts = st.integers(-(10**6), 10**6).map(lambda micro: f"{micro / 1000:.3f}")
 prices = st.builds(PriceTexts, st.none() | texts, texts, texts)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(histories, prices, st.randoms())
 def test_whatever_is_measured_and_whatever_it_costs_everything_sums_to_zero(
-    tmp_path_factory: pytest.TempPathFactory, history: History, cost: PriceTexts, chance: Any
+    open_database: OpenDatabase,
+    tmp_path_factory: pytest.TempPathFactory,
+    history: History,
+    cost: PriceTexts,
+    chance: Any,
 ) -> None:
     """Netting in SQL is the rule's, lines are the share's, balances are the lines', in whatever order it is settled."""
     opened = open_database(tmp_path_factory.mktemp("settled"))
@@ -366,7 +374,7 @@ def settle_all(database: Database, intervals: int) -> int:
     return settled
 
 
-def test_two_settlers_at_once_leave_the_same_ledger_as_one(tmp_path: Path) -> None:
+def test_two_settlers_at_once_leave_the_same_ledger_as_one(open_database: OpenDatabase, tmp_path: Path) -> None:
     """Two processes on one file: every interval is settled by one of them, and the chain ends at the same hash."""
     intervals = 25
     heads = []

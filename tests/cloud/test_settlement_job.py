@@ -24,7 +24,7 @@ from cloud.settlement.sums.store import Proof, proof, statement_of
 from cloud.sites.store import Community, community_of, quarantine
 from cloud.wire import parse_balance
 
-from .ground import HALF_HOUR, NOON, Tap, add_site, found, open_database, report, set_tariff
+from .ground import HALF_HOUR, NOON, OpenDatabase, Tap, add_site, found, report, set_tariff
 
 DAY = 86_400
 HOUSE = {"main": Tap("anna", import_wh=700), "pv": Tap("sun", "anna", export_wh=450)}
@@ -32,7 +32,7 @@ SHED = {"t": Tap("ben", import_wh=100)}
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(open_database: OpenDatabase, tmp_path: Path) -> Iterator[Database]:
     """Open a database with a community of two sites."""
     opened = open_database(tmp_path)
     with opened.engine.begin() as conn:
@@ -147,7 +147,7 @@ async def test_a_community_that_was_off_line_for_a_month_loses_nothing(database:
     assert sums(database).intervals == 9
 
 
-async def test_settlement_waits_for_a_tariff_and_says_so(tmp_path: Path) -> None:
+async def test_settlement_waits_for_a_tariff_and_says_so(open_database: OpenDatabase, tmp_path: Path) -> None:
     """When it comes, also for the past, what waited is settled."""
     opened = open_database(tmp_path)
     do(opened, lambda conn: found(conn, tariff_from=None), lambda conn: add_site(conn, "house"))
@@ -163,7 +163,7 @@ async def test_settlement_waits_for_a_tariff_and_says_so(tmp_path: Path) -> None
     opened.dispose()
 
 
-async def test_cycles_longer_than_an_interval_are_waited_for(tmp_path: Path) -> None:
+async def test_cycles_longer_than_an_interval_are_waited_for(open_database: OpenDatabase, tmp_path: Path) -> None:
     """All intervals of the day are settled when the day is over."""
     opened = open_database(tmp_path)
     do(
@@ -303,7 +303,9 @@ async def test_a_failed_turn_is_made_good_by_the_next(database: Database, caplog
     ]
 
 
-async def test_two_settlers_share_the_work_and_settle_nothing_twice(tmp_path: Path) -> None:
+async def test_two_settlers_share_the_work_and_settle_nothing_twice(
+    open_database: OpenDatabase, tmp_path: Path
+) -> None:
     """Two processes turn at the same time on the same file; what they leave is what one alone leaves."""
     heads = []
     for settlers in (1, 2):

@@ -13,7 +13,7 @@ from cloud.tariff import store
 from cloud.tariff.price import NotAPrice, Prices, PriceTexts, read_prices
 from cloud.tariff.validity import Tariff, in_force, judge
 
-from .ground import HALF_HOUR, NOON, PRICES, found, open_database, set_tariff
+from .ground import HALF_HOUR, NOON, PRICES, OpenDatabase, found, set_tariff
 
 CHEAP = PriceTexts(local=None, grid_buy="10", grid_sell="-1")
 CHEAP_PRICES = Prices(None, 10_000, -1_000)
@@ -107,7 +107,7 @@ def test_prices_that_settled_something_stand() -> None:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(open_database: OpenDatabase, tmp_path: Path) -> Iterator[Database]:
     """Open a database with a community that has no tariff yet."""
     opened = open_database(tmp_path)
     with opened.engine.begin() as conn:

@@ -223,13 +223,15 @@ def _extend_chain(conn: Connection, community: str, batch: Batch, digest: str) -
         conn.execute(older.values(closed=1))
 
 
-def add_contradiction(conn: Connection, community: str, batch: Batch, evidence: Evidence) -> None:
-    """Keep a batch that says something else under a number that is taken."""
+def add_contradiction(conn: Connection, community: str, batch: Batch, evidence: Evidence) -> bool:
+    """Keep a batch that says something else under a number that is taken; False if that was known already."""
     owned = _owned(community, batch.site)
     kept = conn.execute(select(func.count()).select_from(contradiction_table).filter_by(**owned)).scalar_one()
-    if kept < CONTRADICTIONS_MAX:
-        key = owned | {"epoch": batch.epoch, "seq": batch.seq}
-        insert_new(conn, contradiction_table, key | _evidence(evidence))
+    key = owned | {"epoch": batch.epoch, "seq": batch.seq}
+    if kept >= CONTRADICTIONS_MAX:
+        known = select(contradiction_table.c.hash).filter_by(**key, hash=evidence.hash)
+        return conn.execute(known).one_or_none() is None
+    return insert_new(conn, contradiction_table, key | _evidence(evidence))
 
 
 def state_of(conn: Connection, community: str, site: str, epoch: int, seq: int) -> tuple[str, str | None]:

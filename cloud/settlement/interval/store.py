@@ -13,9 +13,10 @@ from cloud.ledger.account import GRID, owner_account
 from cloud.ledger.posting import AMOUNT_MICRO_MAX, Entry, postings_of
 from cloud.notice import store as notices
 from cloud.notice.kind import BALANCE
+from cloud.settlement.cause import energy_cause
 from cloud.settlement.cycle import Expected
 from cloud.settlement.evidence import BatchName, Outcome, evidence_of
-from cloud.settlement.netting import QUALITIES, Netting
+from cloud.settlement.netting import QUALITIES, Netting, with_silent
 from cloud.settlement.share import Share, Shared, share
 from cloud.settlement.store import (
     hold,
@@ -27,7 +28,7 @@ from cloud.settlement.store import (
 )
 from cloud.sites.store import Community, sites_of
 from cloud.tariff import store as tariffs
-from cloud.wire import Balance, Quality, time_text
+from cloud.wire import Balance, Quality
 
 ENERGY_WH_MAX = 10**12  # 1 TWh in one reading: more than a country; a million of them still add up within 64 bits
 BALANCE_VALID_SECONDS = 45 * 86_400  # how long a site may be off line and still hear where its balance stood
@@ -83,7 +84,7 @@ def settle_interval(
         return "no-tariff"
     if measured.energy_wh_max > ENERGY_WH_MAX:
         return "beyond-limits"
-    netting = _everybody(measured.netting, ledger.owners_with_account(conn, name))
+    netting = with_silent(measured.netting, ledger.owners_with_account(conn, name))
     shared = share(netting.net_wh, tariff.prices)
     if not _within_limits(shared):
         return "beyond-limits"
@@ -139,13 +140,6 @@ def _netting(sums: Sequence[tuple[str | None, int, int]]) -> Netting:
     )
 
 
-def _everybody(netting: Netting, owners: frozenset[str]) -> Netting:
-    """Give those who have an account and no reading in the interval their line too: nothing measured, nothing moved."""
-    silent = sorted(owners - netting.net_wh.keys())
-    missing: dict[str, Quality] = dict.fromkeys(silent, "missing")
-    return Netting({**netting.net_wh, **dict.fromkeys(silent, 0)}, netting.grid_wh, {**netting.quality, **missing})
-
-
 def _within_limits(shared: Shared) -> bool:
     amounts = [part.points_micro for part in shared.owners.values()]
     return all(abs(amount) <= AMOUNT_MICRO_MAX for amount in [*amounts, shared.grid_points_micro])
@@ -166,7 +160,7 @@ def _post(conn: Connection, outcome: Outcome, evidence: str, grid_points_micro: 
         return None
     entry = Entry(
         community=outcome.community,
-        cause=f"energy:{time_text(outcome.start)}",
+        cause=energy_cause(outcome.start),
         valued_at=outcome.start,
         made_at=now,
         evidence=evidence,

@@ -71,6 +71,8 @@ def issue(key: CloudKey, client: Client, issuer: str, now: int) -> str:
 
 def principal(key: CloudKey, token: str, issuer: str, now: int) -> Principal:
     """Return whom an access token names, or refuse it. The time is judged here, since `now` is an argument."""
+    if not token.isascii():  # the library would fail, not refuse
+        raise Refused(NOT_AUTHORISED, "this is not an access token")
     try:
         complete = jwt.decode_complete(
             token,

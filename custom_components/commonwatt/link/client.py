@@ -145,7 +145,8 @@ class CloudClient:
         if socket is None:
             socket = await self._connect(await self._bearer(refused=token))
         if socket is None:
-            raise NotAuthorised(401, "not-authorised", "the socket does not open with a fresh token")
+            # a handshake's answer has no words to tell whose 401 it is: the polling that follows finds out
+            raise CloudUnreachable("the socket does not open with a fresh token")
         async with socket:
             yield NoticeSocket(socket)
 
@@ -226,8 +227,8 @@ class CloudClient:
 
 
 def _shut_out(reply: Reply) -> bool:
-    """Say whether the cloud itself, and not some proxy with a 403 of its own, shuts this site out."""
-    return reply.status == 401 or (reply.status == 403 and reply.problem_type in ("forbidden", "not-authorised"))
+    """Say whether the cloud itself shuts this site out, and not a proxy or a portal with a page of its own."""
+    return reply.status in (401, 403) and reply.problem_type in ("forbidden", "not-authorised")
 
 
 def _parse_notices(raw: bytes) -> list[str]:

@@ -158,13 +158,13 @@ async def test_two_requests_at_once_fetch_one_token(client: CloudClient, cloud: 
 async def test_a_site_the_cloud_no_longer_knows_is_told_apart(
     cloud: CloudDouble, session: aiohttp.ClientSession
 ) -> None:
-    """A wrong secret, a fresh token that is refused, and a closed door all mean: pair again."""
+    """A wrong secret, a fresh token that is refused, and a door the cloud closed all mean: pair again."""
     with pytest.raises(NotAuthorised):
         await client_of(cloud, session, secret="old").head()
     cloud.trouble = lambda request: None if request.path == "/v1/token" else problem(401, "not-authorised")
     with pytest.raises(NotAuthorised):
         await client_of(cloud, session).head()
-    with pytest.raises(NotAuthorised):
+    with pytest.raises(CloudUnreachable, match="fresh token"):  # a handshake cannot tell whose 401 it is
         async with client_of(cloud, session).socket():
             pass
     cloud.trouble = lambda request: None if request.path == "/v1/token" else problem(403, "forbidden")
@@ -173,8 +173,9 @@ async def test_a_site_the_cloud_no_longer_knows_is_told_apart(
 
 
 async def test_a_proxy_in_the_way_is_no_verdict_about_the_site(client: CloudClient, cloud: CloudDouble) -> None:
-    """A 403 that is no problem of the cloud's, a redirect or a page is an error, but not the end of the pairing."""
+    """A 401 or 403 that is no problem of the cloud's, a redirect or a page: an error, not the end of the pairing."""
     for response in (
+        web.Response(status=401, text="<html>sign in to the hotel</html>"),
         web.Response(status=403, text="<html>blocked</html>"),
         web.Response(status=302, headers={"Location": "http://elsewhere.invalid/"}),
     ):
