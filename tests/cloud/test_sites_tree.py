@@ -50,7 +50,14 @@ async def test_a_tree_that_does_not_fit_is_refused(
 async def test_a_tree_needs_the_sites_own_signature(cloud: Cloud, site: Site) -> None:
     """A neighbour's, a changed or a missing signature is refused, and so is a tree of another site."""
     raw, neighbour, path = to_bytes(Tree(site.site, 2, 0, TREE)), await cloud.join(), f"/v1/sites/{site.site}/tree"
-    for signature in (neighbour.sign(raw), site.sign(raw + b" "), "", "a..b", site.sign(raw)[:-2] + "AA"):
+    for signature in (
+        neighbour.sign(raw),
+        site.sign(raw + b" "),
+        "",
+        "a..b",
+        site.sign(raw)[:-5] + "AAAAA",
+        site.sign(raw)[:-5] + "BAAAA",
+    ):
         assert (await site.send("PUT", path, raw, signature)).problem == "signature-refused"
     other = to_bytes(Tree(neighbour.site, 2, 0, TREE))
     assert (await site.send("PUT", path, other)).problem == "forbidden"
