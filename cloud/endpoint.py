@@ -16,7 +16,8 @@ How a room uses it. Its `http.py` exports `ENDPOINTS`; `app.py` registers them a
     )
 
 Before a handler runs, the rim has read the whole body (bounded in bytes and seconds), checked the token and its scope,
-that `{site}` is the caller's own, and that every other name in the path is an identifier. A handler is parse → one
+that `{site}`, `{community}` and `{owner}` are the caller's own as far as its token is bound to one, and that every
+other name in the path is an identifier. A handler is parse → one
 call → answer: `body_of`, `query_of`, `raw_body`, then `answer` or `signed_answer`. It gets the time from
 `now(request)` and refuses with `raise Refused(KIND, detail)`.
 """
@@ -30,7 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .database import Database
 from .errors import FORBIDDEN, MALFORMED, NOT_AUTHORISED, ProblemKind, Refused
-from .principal import AUTHENTICATOR, CLOUD_KEY, PRINCIPAL, Scope
+from .principal import AUTHENTICATOR, CLOUD_KEY, PRINCIPAL, Principal, Scope
 from .wire import SIGNATURE_HEADER, to_bytes
 from .wire.strict import IDENTIFIER, load
 
@@ -39,7 +40,7 @@ PUBLIC_URL = web.AppKey("public_url", str)  # what the cloud is called from outs
 PROXIES = web.AppKey("proxies", int)  # how many proxies of our own stand before this process
 CLOCK_MS: web.AppKey[Callable[[], int]] = web.AppKey("clock_ms")  # milliseconds since 1970; tests set their own
 PAGE_MAX = 1000  # items in one answer
-IDENTIFIERS = {"community", "owner", "site", "id", "entry"}  # names in a path that must be identifiers
+IDENTIFIERS = {"community", "owner", "site", "tap", "id", "entry"}  # names in a path that must be identifiers
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -71,7 +72,7 @@ class Endpoint:
     path: str
     summary: str
     handler: Handler
-    scope: Scope | None = None
+    scope: Scope | tuple[Scope, ...] | None = None
     body: type[BaseModel] | None = None
     body_type: str = "application/json"
     signed_body: bool = False
@@ -79,6 +80,13 @@ class Endpoint:
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     signed_answer: bool = False
     problems: Sequence[ProblemKind] = ()
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """Whose tokens open this endpoint; nobody's are needed where it is empty."""
+        if self.scope is None:
+            return ()
+        return self.scope if isinstance(self.scope, tuple) else (self.scope,)
 
 
 def register(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
@@ -89,8 +97,8 @@ def register(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
 
 def _guarded(endpoint: Endpoint) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        if endpoint.scope is not None:
-            _authenticate(request, endpoint.scope)
+        if endpoint.scopes:
+            _authenticate(request, endpoint.scopes)
         for name, value in request.match_info.items():
             if name in IDENTIFIERS and not IDENTIFIER.fullmatch(value):
                 raise Refused(MALFORMED, f"{name} in the path is not an identifier")
@@ -101,16 +109,27 @@ def _guarded(endpoint: Endpoint) -> Handler:
     return handle
 
 
-def _authenticate(request: web.Request, scope: Scope) -> None:
+def _authenticate(request: web.Request, scopes: Sequence[Scope]) -> None:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise Refused(NOT_AUTHORISED, "no bearer token came with this request")
     principal = request.app[AUTHENTICATOR](token, now(request))
-    if principal.scope is not scope:
-        raise Refused(FORBIDDEN, f"this endpoint is for scope {scope}")
-    if request.match_info.get("site", principal.subject) != principal.subject and scope is Scope.SITE:
-        raise Refused(FORBIDDEN, "this token belongs to another site")
+    if principal.scope not in scopes:
+        raise Refused(FORBIDDEN, f"this endpoint is for scope {' or '.join(scopes)}")
+    for name, own in _bounds(principal).items():
+        if request.match_info.get(name, own) != own:
+            raise Refused(FORBIDDEN, f"this token belongs to another {name}")
     request[PRINCIPAL] = principal
+
+
+def _bounds(principal: Principal) -> Mapping[str, str]:
+    """Return the names in a path that must be the caller's own: nobody learns even whether another one exists."""
+    bounds = {"site": principal.subject} if principal.scope is Scope.SITE else {}
+    if principal.community is not None:
+        bounds["community"] = principal.community
+    if principal.owner is not None:
+        bounds["owner"] = principal.owner
+    return bounds
 
 
 def now(request: web.Request) -> int:

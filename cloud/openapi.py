@@ -21,6 +21,7 @@ from .errors import (
     UNAVAILABLE,
     ProblemKind,
 )
+from .principal import Scope
 from .wire import SIGNATURE_HEADER
 
 REF = "#/components/schemas/{model}"
@@ -57,7 +58,7 @@ def document(endpoints: Sequence[Endpoint], public_url: str, version: str) -> di
 def problems_of(endpoint: Endpoint) -> list[ProblemKind]:
     """Return every problem an endpoint may answer with, its own and those of the rim."""
     found = [*endpoint.problems, *ALWAYS]
-    if endpoint.scope is not None:
+    if endpoint.scopes:
         found += [NOT_AUTHORISED, FORBIDDEN]
     if endpoint.signed_body:
         found.append(SIGNATURE_REFUSED)
@@ -74,7 +75,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "summary": endpoint.summary,
         "parameters": _parameters(endpoint),
         "responses": _answers(endpoint) | _problems(endpoint),
-        "security": [] if endpoint.scope is None else [{"oauth2": [endpoint.scope.value]}],
+        "security": [{"oauth2": [scope.value]} for scope in endpoint.scopes],
     }
     if endpoint.body is not None:
         schema = {"$ref": REF.format(model=endpoint.body.__name__)}
@@ -137,7 +138,13 @@ def _schemas(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 
 def _security(public_url: str) -> dict[str, Any]:
-    scopes = {"site": "a paired site", "operator": "a client of the operator"}
+    scopes = {
+        Scope.SITE.value: "a paired site",
+        Scope.OWNER.value: "an owner, for what is theirs",
+        Scope.MANAGER.value: "who runs one community",
+        Scope.OPERATOR.value: "who runs the cloud",
+        Scope.UPPER.value: "an upper system, which only reads",
+    }
     return {
         "oauth2": {
             "type": "oauth2",

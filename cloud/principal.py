@@ -17,18 +17,27 @@ SEED_BYTES = 32  # an Ed25519 private key
 class Scope(StrEnum):
     """What an access token is for."""
 
-    SITE = "site"
-    OPERATOR = "operator"
+    SITE = "site"  # a paired site, for itself
+    OWNER = "owner"  # one owner of one community, for what is theirs
+    MANAGER = "manager"  # runs one community
+    OPERATOR = "operator"  # runs the cloud, so every community
+    UPPER = "upper"  # an upper system: reads one community, or all, and changes nothing
+
+
+STAFF = (Scope.OPERATOR, Scope.MANAGER)  # who runs a community
+READERS = (Scope.OPERATOR, Scope.MANAGER, Scope.UPPER)  # who may see a whole community
+WITH_OWNER = (Scope.OPERATOR, Scope.MANAGER, Scope.OWNER)  # staff, and an owner for what is theirs
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The caller a valid access token names: a site with its community, or a client of the operator."""
+    """The caller a valid access token names, and how far it may reach: None is every community, or no one owner."""
 
     subject: str
     scope: Scope
     community: str | None
     expires_at: int
+    owner: str | None = None
 
 
 class CloudKey:

@@ -1,10 +1,10 @@
 """The chain of entries: each is hashed together with the hash before it, so that no row changes unseen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from cloud.wire import GENESIS, VERSION, digest, time_text, to_bytes
+from cloud.wire import GENESIS, digest, time_text, to_bytes
 
 from .posting import Entry, Posting, fault_of
 
@@ -33,6 +33,7 @@ class Link:
     made_at: int
     evidence: str
     postings: tuple[Posting, ...]
+    salt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +44,24 @@ class Broken:
     reason: Literal["number", "prev_hash", "hash", "postings"]
 
 
-def link(entry: Entry, head: Head) -> Link:
-    """Return the entry as the link after `head`."""
+def link(entry: Entry, head: Head, salt: str | None = None) -> Link:
+    """Return the entry as the link after `head`.
+
+    The salt keeps who moved what out of reach of those who are shown the entry without its postings: their hash alone
+    could be guessed, for there are few owners. Entries of the first version have none.
+    """
     number = head.number + 1
     return Link(
         number=number,
         prev_hash=head.hash,
-        hash=_hash(entry, number, head.hash),
+        hash=_hash(entry, number, head.hash, salt),
         community=entry.community,
         cause=entry.cause,
         valued_at=entry.valued_at,
         made_at=entry.made_at,
         evidence=entry.evidence,
         postings=entry.postings,
+        salt=salt,
     )
 
 
@@ -76,13 +82,33 @@ def verify(links: Iterable[Link], head: Head = START) -> Head | Broken:
 
 def hash_of(item: Link) -> str:
     """Return the hash a link must have, by what stands in it."""
-    return _hash(item, item.number, item.prev_hash)
+    return _hash(item, item.number, item.prev_hash, item.salt)
 
 
-def _hash(entry: Entry | Link, number: int, prev_hash: str) -> str:
+def postings_hash(postings: Sequence[Posting], salt: str) -> str:
+    """Return the salted SHA-256 of the canonical bytes of an entry's postings."""
+    return digest(to_bytes([salt, _plain(postings)]))
+
+
+def public(item: Link) -> dict[str, Any]:
+    """Return what anybody may see of a salted entry: whoever hashes its canonical bytes gets the entry's hash."""
+    assert item.salt is not None
+    return _public(item, item.number, item.prev_hash, item.salt)
+
+
+def _hash(entry: Entry | Link, number: int, prev_hash: str, salt: str | None) -> str:
     """Return the SHA-256 of the canonical bytes of an entry, its place and its postings."""
-    plain = {
-        "v": VERSION,
+    if salt is not None:
+        return digest(to_bytes(_public(entry, number, prev_hash, salt)))
+    return digest(to_bytes(_place(entry, number, prev_hash) | {"v": 1, "postings": _plain(entry.postings)}))
+
+
+def _public(entry: Entry | Link, number: int, prev_hash: str, salt: str) -> dict[str, Any]:
+    return _place(entry, number, prev_hash) | {"v": 2, "postings_hash": postings_hash(entry.postings, salt)}
+
+
+def _place(entry: Entry | Link, number: int, prev_hash: str) -> dict[str, Any]:
+    return {
         "community": entry.community,
         "number": number,
         "prev_hash": prev_hash,
@@ -90,6 +116,8 @@ def _hash(entry: Entry | Link, number: int, prev_hash: str) -> str:
         "valued_at": time_text(entry.valued_at),
         "made_at": time_text(entry.made_at),
         "evidence": entry.evidence,
-        "postings": [[posting.account, posting.amount_micro] for posting in entry.postings],
     }
-    return digest(to_bytes(plain))
+
+
+def _plain(postings: Sequence[Posting]) -> list[list[str | int]]:
+    return [[posting.account, posting.amount_micro] for posting in postings]

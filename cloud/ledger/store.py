@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+import secrets
 from typing import Any
 
 from sqlalchemy import (
@@ -23,11 +24,14 @@ from sqlalchemy import (
 )
 
 from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, insert, insert_new, metadata
+from cloud.wire import digest
 
-from .account import BALANCE_MICRO_MAX, Account
+from .account import BALANCE_MICRO_MAX, KINDS, OTHER_MICRO_MAX, OWNER_MICRO_MAX, Account
 from .chain import START, Head, Link, link
+from .evidence import store as evidence
 from .posting import AMOUNT_MICRO_MAX, Entry, LedgerInvariantError, Posting
 
+SALT_BYTES = 16
 LINKS_PAGE_MAX = 1000  # entries verified at a time: bounds memory, not the chain
 
 account_table = Table(
@@ -40,11 +44,10 @@ account_table = Table(
     Column("owner", TEXT),
     Column("balance_micro", WHOLE, nullable=False),
     Column("opened_at", WHOLE, nullable=False),
-    CheckConstraint("kind IN ('owner', 'grid')", name="kind_known"),
+    CheckConstraint(f"kind IN ({', '.join(map(repr, KINDS))})", name="kind_known"),
     CheckConstraint("(kind = 'owner') = (owner IS NOT NULL)", name="owner_of_owner_account"),
     CheckConstraint(
-        f"abs(balance_micro) <= CASE kind WHEN 'owner' THEN {BALANCE_MICRO_MAX['owner']}"
-        f" ELSE {BALANCE_MICRO_MAX['grid']} END",
+        f"abs(balance_micro) <= CASE kind WHEN 'owner' THEN {OWNER_MICRO_MAX} ELSE {OTHER_MICRO_MAX} END",
         name="balance_within_bounds",
     ),
     **STRICT,
@@ -73,6 +76,7 @@ entry_table = Table(
     Column("evidence", TEXT, nullable=False),
     Column("prev_hash", TEXT, nullable=False),
     Column("hash", TEXT, nullable=False),
+    Column("salt", TEXT),
     CheckConstraint("number > 0", name="number_positive"),
     UniqueConstraint("bucket", "community", "cause"),
     **STRICT,
@@ -112,19 +116,23 @@ def open_accounts(conn: Connection, community: str, accounts: Iterable[Account],
         conn.execute(insert(conn, account_table).on_conflict_do_nothing(), rows)
 
 
-def post(conn: Connection, entry: Entry) -> Posted:
+def post(conn: Connection, entry: Entry, document: bytes) -> Posted:
     """Add an entry and move the balances, in the caller's transaction; a cause that posted before posts nothing.
 
-    The accounts must be open. Another entry under the same cause is a LedgerInvariantError.
+    `document` is what the entry was made from; `entry.evidence` is its digest. The accounts must be open. Another
+    entry under the same cause is a LedgerInvariantError.
     """
+    if digest(document) != entry.evidence:
+        raise LedgerInvariantError(f"{entry.community} {entry.cause}: the document is not the evidence")
     head = _locked_head(conn, entry.community)
     before = _link_of_cause(conn, entry)
     if before is not None:
         if not entry.same_as(_entry_of(before)):
             raise LedgerInvariantError(f"{entry.community} {entry.cause}: entry {before.number} moved something else")
         return Posted(before.number, created=False)
-    added = link(entry, head)
+    added = link(entry, head, secrets.token_hex(SALT_BYTES))
     _add(conn, added)
+    evidence.keep(conn, entry.community, added.number, document)
     _move_balances(conn, added)
     _advance_head(conn, head, added)
     return Posted(added.number, created=True)
@@ -140,7 +148,7 @@ def _locked_head(conn: Connection, community: str) -> Head:
 
 def _add(conn: Connection, added: Link) -> None:
     owned = {"bucket": bucket_of(added.community), "community": added.community, "number": added.number}
-    members = ("cause", "valued_at", "made_at", "evidence", "prev_hash", "hash")
+    members = ("cause", "valued_at", "made_at", "evidence", "prev_hash", "hash", "salt")
     conn.execute(entry_table.insert().values(owned | {name: getattr(added, name) for name in members}))
     legs = [owned | {"account": leg.account, "amount_micro": leg.amount_micro} for leg in added.postings]
     conn.execute(posting_table.insert(), legs)
@@ -237,6 +245,7 @@ def _link(row: Row[Any], postings: tuple[Posting, ...]) -> Link:
         made_at=row.made_at,
         evidence=row.evidence,
         postings=postings,
+        salt=row.salt,
     )
 
 

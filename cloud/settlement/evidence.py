@@ -32,7 +32,12 @@ class Outcome:
 
 
 def evidence_of(outcome: Outcome) -> str:
-    """Return the SHA-256 of the outcome's canonical bytes, the same in whatever order its parts came."""
+    """Return the SHA-256 of the outcome's document."""
+    return digest(document_of(outcome))
+
+
+def document_of(outcome: Outcome) -> bytes:
+    """Return the outcome's canonical bytes, the same in whatever order its parts came."""
     prices = outcome.prices
     plain = {
         "v": VERSION,
@@ -51,4 +56,4 @@ def evidence_of(outcome: Outcome) -> str:
             for owner, (part, quality) in outcome.owners.items()
         },
     }
-    return digest(to_bytes(plain))
+    return to_bytes(plain)

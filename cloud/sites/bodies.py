@@ -154,7 +154,7 @@ class TokenAnswer(Body):
     access_token: str
     token_type: Literal["Bearer"]
     expires_in: int
-    scope: Literal["site", "operator"]
+    scope: Literal["site", "owner", "manager", "operator", "upper"]
 
 
 class TreeTapMember(Body):

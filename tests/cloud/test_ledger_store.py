@@ -16,11 +16,12 @@ from cloud.ledger.account import BALANCE_MICRO_MAX, GRID, Account, owner_account
 from cloud.ledger.chain import Broken, Head, verify
 from cloud.ledger.posting import AMOUNT_MICRO_MAX, Entry, LedgerInvariantError, postings_of
 from cloud.ledger.sums.store import Sums, moved, sums
-from cloud.wire import GENESIS
+from cloud.wire import GENESIS, digest
 
 from .ground import OpenDatabase
 
 OWNERS = ("anna", "ben", "cleo")
+DOCUMENT = b'{"why":"a test"}'
 
 
 @pytest.fixture
@@ -36,13 +37,13 @@ def database(open_database: OpenDatabase, tmp_path: Path) -> Iterator[Database]:
 def entry(cause: str, amounts: dict[str, int], *, at: int = 0, made_at: int = 0, community: str = "lane") -> Entry:
     """Make an entry between owners, or the grid, by their short names."""
     by_account = {name if name == "grid" else f"owner:{name}": amount for name, amount in amounts.items()}
-    return Entry(community, cause, at, made_at, GENESIS, postings_of(by_account))
+    return Entry(community, cause, at, made_at, digest(DOCUMENT), postings_of(by_account))
 
 
 def post(database: Database, wanted: Entry) -> store.Posted:
     """Post in a transaction of its own."""
     with database.engine.begin() as conn:
-        return store.post(conn, wanted)
+        return store.post(conn, wanted, DOCUMENT)
 
 
 def balances(database: Database) -> dict[str, int]:
@@ -85,7 +86,7 @@ def test_a_transaction_that_fails_later_leaves_no_trace(database: Database) -> N
 
     def post_and_fail() -> None:
         with database.engine.begin() as conn:
-            store.post(conn, entry("e1", {"anna": 5, "grid": -5}))
+            store.post(conn, entry("e1", {"anna": 5, "grid": -5}), DOCUMENT)
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -125,8 +126,8 @@ def test_communities_keep_their_own_books(database: Database) -> None:
     """The same cause, owner and number live in each."""
     with database.engine.begin() as conn:
         store.open_accounts(conn, "road", [GRID, owner_account("anna")], 0)
-        store.post(conn, entry("e1", {"anna": 7, "grid": -7}, community="road"))
-        assert store.post(conn, entry("e1", {"anna": 5, "grid": -5})).number == 1
+        store.post(conn, entry("e1", {"anna": 7, "grid": -7}, community="road"), DOCUMENT)
+        assert store.post(conn, entry("e1", {"anna": 5, "grid": -5}), DOCUMENT).number == 1
         assert store.balances(conn, "road") == {"owner:anna": 7, "grid": -7}
         assert store.owners_with_account(conn, "road") == {"anna"}
         assert sums(conn, "road").postings == 2

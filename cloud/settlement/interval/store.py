@@ -15,7 +15,7 @@ from cloud.notice import store as notices
 from cloud.notice.kind import BALANCE
 from cloud.settlement.cause import energy_cause
 from cloud.settlement.cycle import Expected
-from cloud.settlement.evidence import BatchName, Outcome, evidence_of
+from cloud.settlement.evidence import BatchName, Outcome, document_of
 from cloud.settlement.netting import QUALITIES, Netting, with_silent
 from cloud.settlement.share import Share, Shared, share
 from cloud.settlement.store import (
@@ -28,7 +28,7 @@ from cloud.settlement.store import (
 )
 from cloud.sites.store import Community, sites_of
 from cloud.tariff import store as tariffs
-from cloud.wire import Balance, Quality
+from cloud.wire import Balance, Quality, digest
 
 ENERGY_WH_MAX = 10**12  # 1 TWh in one reading: more than a country; a million of them still add up within 64 bits
 BALANCE_VALID_SECONDS = 45 * 86_400  # how long a site may be off line and still hear where its balance stood
@@ -97,11 +97,11 @@ def settle_interval(
         without=_without(start, expected, measured.batches),
         owners={owner: (part, netting.quality[owner]) for owner, part in shared.owners.items()},
     )
-    evidence = evidence_of(outcome)
-    entry = _post(conn, outcome, evidence, shared.grid_points_micro, now)
+    document = document_of(outcome)
+    entry = _post(conn, outcome, document, shared.grid_points_micro, now)
     tariffs.mark_used(conn, name, tariff, end)
     grid = {"grid_wh": netting.grid_wh, "grid_points_micro": shared.grid_points_micro}
-    made = {"evidence": evidence, "entry": entry, "settled_at": now}
+    made = {"evidence": digest(document), "entry": entry, "settled_at": now}
     _keep(conn, outcome, grid | made | {"tariff_valid_from": tariff.valid_from, "readings": measured.readings})
     return Settled(start, entry)
 
@@ -150,7 +150,7 @@ def _without(start: int, expected: Sequence[Expected], batches: Sequence[BatchNa
     return tuple(sorted(item.site for item in expected if item.since <= start and item.site not in there))
 
 
-def _post(conn: Connection, outcome: Outcome, evidence: str, grid_points_micro: int, now: int) -> int | None:
+def _post(conn: Connection, outcome: Outcome, document: bytes, grid_points_micro: int, now: int) -> int | None:
     """Post the interval's one entry and return its number; where no points move there is nothing to post."""
     accounts = {owner: owner_account(owner) for owner in outcome.owners}
     ledger.open_accounts(conn, outcome.community, [GRID, *accounts.values()], now)
@@ -163,10 +163,10 @@ def _post(conn: Connection, outcome: Outcome, evidence: str, grid_points_micro: 
         cause=energy_cause(outcome.start),
         valued_at=outcome.start,
         made_at=now,
-        evidence=evidence,
+        evidence=digest(document),
         postings=legs,
     )
-    return ledger.post(conn, entry).number
+    return ledger.post(conn, entry, document).number
 
 
 def _keep(conn: Connection, outcome: Outcome, values: Mapping[str, Any]) -> None:

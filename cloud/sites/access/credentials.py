@@ -23,12 +23,13 @@ CLAIMS = ["iss", "aud", "sub", "iat", "exp", "scope"]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who may ask for tokens: a site, whose id is the client's, or a client of the operator."""
+    """Who may ask for tokens: a site, whose id is the client's, an owner, or a program of staff or an upper system."""
 
     client_id: str
     scope: Scope
     community: str | None
     secret_hmac: str
+    owner: str | None = None
 
 
 def secret_text(random: bytes) -> str:
@@ -66,6 +67,8 @@ def issue(key: CloudKey, client: Client, issuer: str, now: int) -> str:
     claims |= {"iat": now, "exp": now + TOKEN_SECONDS}
     if client.community is not None:
         claims["community"] = client.community
+    if client.owner is not None:
+        claims["owner"] = client.owner
     return jwt.encode(claims, key.private_key, ALGORITHM, headers={"kid": key.kid, "typ": TOKEN_TYPE})
 
 
@@ -96,4 +99,4 @@ def principal(key: CloudKey, token: str, issuer: str, now: int) -> Principal:
         raise Refused(NOT_AUTHORISED, "this is not an access token")
     if type(issued) is not int or type(expires) is not int or not issued - LEEWAY_SECONDS <= now < expires:
         raise Refused(NOT_AUTHORISED, "the access token has expired")
-    return Principal(claims["sub"], Scope(claims["scope"]), community, expires)
+    return Principal(claims["sub"], Scope(claims["scope"]), community, expires, claims.get("owner"))

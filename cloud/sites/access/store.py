@@ -25,6 +25,7 @@ client_table = Table(
     Column("name", TEXT, nullable=False),
     Column("secret_hmac", TEXT, nullable=False),
     Column("created_at", WHOLE, nullable=False),
+    Column("owner", TEXT),
     **STRICT,
 )
 
@@ -77,16 +78,15 @@ site_key_table = Table(
 
 def add_client(conn: Connection, client: Client, name: str, now: int) -> None:
     """Keep a new client, or a fresh secret for a known one: the old secret opens nothing any more."""
-    values = {"client_id": client.client_id, "scope": client.scope.value, "community": client.community}
-    upsert(
-        conn, client_table, ["client_id"], values | {"name": name, "secret_hmac": client.secret_hmac, "created_at": now}
-    )
+    reach = {"scope": client.scope.value, "community": client.community, "owner": client.owner}
+    secret = {"secret_hmac": client.secret_hmac, "created_at": now}
+    upsert(conn, client_table, ["client_id"], {"client_id": client.client_id, "name": name} | reach | secret)
 
 
 def client_of(conn: Connection, client_id: str) -> Client | None:
     """Return a client by its id."""
     row = conn.execute(select(client_table).filter_by(client_id=client_id)).one_or_none()
-    return None if row is None else Client(row.client_id, Scope(row.scope), row.community, row.secret_hmac)
+    return None if row is None else Client(row.client_id, Scope(row.scope), row.community, row.secret_hmac, row.owner)
 
 
 def keys_of(conn: Connection, community: str, site: str) -> dict[str, str]:

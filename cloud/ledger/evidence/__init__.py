@@ -1,0 +1,1 @@
+"""What entries were made from: the documents whose digests the chain of entries seals."""

@@ -1,0 +1,10 @@
+"""A tap changes hands with a passcode."""
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Change nothing yet."""
