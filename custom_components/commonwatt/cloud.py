@@ -22,13 +22,15 @@ from .const import (
 )
 from .coordinator import CommonwattConfigEntry, SiteCoordinator
 from .issues import clear_issue, raise_issue
-from .link import CloudClient, LinkState, SiteKey, Uplink
+from .link import CloudClient, Errands, LinkState, SiteKey, Uplink
 from .site import settings_of_cloud
 from .state import CloudState
 from .store import Store
 
 NOTICE_BALANCE = "balance"
 INCIDENT_CLOCK = "clock-offset"
+
+type NoticeHandler = Callable[[Mapping[str, Any]], None]  # given a notice's body
 
 
 def client_of(hass: HomeAssistant, entry: CommonwattConfigEntry, key: SiteKey, url: str | None = None) -> CloudClient:
@@ -66,6 +68,9 @@ class SiteCloud:
         self._error: str | None = None
         self._clock_is_off = False
         self._task: asyncio.Task[None] | None = None
+        self._handlers: dict[str, NoticeHandler] = {NOTICE_BALANCE: self._show_balance}
+        self.client = client
+        self.errands = Errands()
         self._uplink = Uplink(
             client,
             store.outbox,
@@ -73,14 +78,23 @@ class SiteCloud:
             on_state=self._on_state,
             on_settings=self._on_settings,
             on_notice=self._on_notice,
+            errands=self.errands,
         )
         self.nudge: Callable[[], None] = self._uplink.nudge
 
+    def listen(self, kind: str, handler: NoticeHandler) -> None:
+        """Hand notices of a kind to a handler: those that come, and at the start the one kept last.
+
+        It must do no harm when told the same twice; register before `async_start`.
+        """
+        self._handlers[kind] = handler
+
     async def async_start(self) -> None:
-        """Show the balance known from before, and keep site and cloud in step from now on."""
-        if (body := await self._store.run(self._store.outbox.notice, NOTICE_BALANCE)) is not None:
-            self._show_balance(body)
-            self._site.async_tell()
+        """Tell again what was told last, and keep site and cloud in step from now on."""
+        for kind, handler in self._handlers.items():
+            if (body := await self._store.run(self._store.outbox.notice, kind)) is not None:
+                handler(body)
+        self._site.async_tell()
         self._task = self._entry.async_create_background_task(
             self._hass, self._uplink.run(), f"commonwatt uplink {self._entry.entry_id}"
         )
@@ -140,8 +154,8 @@ class SiteCloud:
 
     @callback
     def _on_notice(self, notice: wire.Notice) -> None:
-        if notice.kind == NOTICE_BALANCE:
-            self._show_balance(notice.body)
+        if (handler := self._handlers.get(notice.kind)) is not None:
+            handler(notice.body)
             self._site.async_tell()
 
     def _show_balance(self, body: Mapping[str, Any]) -> None:

@@ -159,6 +159,15 @@ class CloudClient:
         """Tell the cloud that this notice need not come again."""
         await self._ask("POST", f"/v1/sites/{self.site}/notices/{notice_id}/ack")
 
+    async def get_signed(self, path: str) -> tuple[bytes, str]:
+        """Fetch what the cloud signed: the raw bytes and its signature over them, verified."""
+        reply = await self._ask("GET", path)
+        return self._signed(lambda raw: raw, reply), reply.signature or ""
+
+    async def post(self, path: str, body: Mapping[str, Any], *, method: str = "POST") -> bytes:
+        """Ask the cloud to do something; return its answer's bytes. A no of the cloud's is CloudRefused."""
+        return (await self._ask(method, path, to_bytes(dict(body)))).body
+
     async def _ask(
         self, method: str, path: str, raw: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Reply:

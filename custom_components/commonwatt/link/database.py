@@ -1,6 +1,6 @@
 """The outbox's file: held by one program alone, of a form known here, verified before anything in it is trusted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 import logging
 import os
@@ -13,7 +13,7 @@ from ..wire import digest
 _LOGGER = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x43574F42  # "CWOB"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RESERVE_BYTES = 1024 * 1024  # on a full disk even deleting needs space: giving this up makes room to go on
 
 SCHEMA = (
@@ -36,6 +36,13 @@ SCHEMA = (
     "CREATE TABLE notice (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT",
     "CREATE TABLE keepsake (name TEXT PRIMARY KEY, body TEXT NOT NULL, mark TEXT NOT NULL) STRICT",
 )
+SCHEMA_SINCE: Mapping[int, tuple[str, ...]] = {
+    2: (
+        """CREATE TABLE paper (
+            kind TEXT NOT NULL, name TEXT NOT NULL, raw BLOB NOT NULL, signature TEXT NOT NULL,
+            kept_at INTEGER NOT NULL, mark TEXT NOT NULL, PRIMARY KEY (kind, name)) STRICT""",
+    ),
+}
 
 
 def mark_of(*members: object) -> str:
@@ -149,8 +156,10 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
-    if version == 0:
-        for statement in SCHEMA:
+    if version < SCHEMA_VERSION:
+        statements = SCHEMA if version == 0 else ()
+        newer = [change for since in sorted(SCHEMA_SINCE) if since > version for change in SCHEMA_SINCE[since]]
+        for statement in (*statements, *newer):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -171,6 +180,7 @@ def verify(connection: sqlite3.Connection) -> None:
         ("interval", "start, seconds, tree_rev, body"),
         ("tree", "rev, valid_from, body"),
         ("keepsake", "name, body"),
+        ("paper", "kind, name, raw, signature, kept_at"),
     ):
         for *protected, mark in connection.execute(f"SELECT {members}, mark FROM {table}"):  # noqa: S608 our own words
             if mark != mark_of(*protected):

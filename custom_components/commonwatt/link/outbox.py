@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from ..errors import OutboxError
 from ..wire import Answer, Head, Incident, Notice, Settings, TreeTap, parse_settings, to_bytes
-from . import chain, trees
+from . import chain, papers, trees
 from .database import Database, mark_of
 from .kept import (
     KeptBoundary,
@@ -22,6 +22,7 @@ from .kept import (
     interval_text,
 )
 from .packing import check, sendable
+from .papers import Paper
 
 KEPT_SECONDS = 400 * 86_400  # statements of a year and its audit can be verified from these bytes alone
 REMARKS_MAX = 100
@@ -210,11 +211,40 @@ class Outbox:
         kept = self._database.read(lambda db: _kept(db, "settings"))
         return None if kept is None else parse_settings(kept.encode())
 
+    def keep_paper(self, paper: Paper) -> papers.Kept:
+        """Keep what the cloud signed, unless a paper of its kind and name is there: the first word stands."""
+        return self._database.write(lambda db: papers.keep(db, paper))
+
+    def replace_paper(self, paper: Paper) -> None:
+        """Keep what the cloud signed in place of the paper of its kind and name."""
+        self._database.write(lambda db: papers.replace(db, paper))
+
+    def paper(self, kind: str, name: str) -> Paper | None:
+        """Return a paper by kind and name."""
+        return self._database.read(lambda db: papers.one(db, kind, name))
+
+    def newest_paper(self, kind: str, before: str) -> Paper | None:
+        """Return the paper of a kind with the greatest name up to this one."""
+        return self._database.read(lambda db: papers.newest(db, kind, before))
+
+    def papers(self, kind: str, first: str, last: str) -> list[Paper]:
+        """Return the papers of a kind by name, between two names, both included."""
+        return self._database.read(lambda db: papers.between(db, kind, first, last))
+
+    def keep_note(self, name: str, body: str) -> None:
+        """Keep a text of the site's own under a name, in place of the one before."""
+        self._database.write(lambda db: _keep(db, f"note.{name}", body))
+
+    def note(self, name: str) -> str | None:
+        """Return the text kept under a name."""
+        return self._database.read(lambda db: _kept(db, f"note.{name}"))
+
     def prune(self, now: int) -> None:
         """Drop what need not be kept any longer: batches acknowledged 400 days ago, the ids of expired notices."""
 
         def change(db: Connection) -> None:
             chain.prune(db, now - KEPT_SECONDS)
+            papers.prune(db, now - KEPT_SECONDS)
             db.execute("DELETE FROM notice WHERE expires_at < ?", (now,))
 
         self._database.write(change)

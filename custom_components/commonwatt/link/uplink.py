@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from ..errors import BadSignature, CloudRefused, CloudUnreachable, CommonwattError, NotAuthorised
 from ..wire import Notice, Settings, WireError, parse_notice
 from .client import CloudClient
+from .errands import Errands
 from .kept import SealedBatch
 from .outbox import Outbox
 from .signing import verify_compact
@@ -63,6 +64,7 @@ class Uplink:
         on_state: Callable[[LinkState], None],
         on_settings: Callable[[Settings], None],
         on_notice: Callable[[Notice], None],
+        errands: Errands | None = None,
         wait_s: Callable[[int], float] = full_jitter,
         poll_s: float = POLL_S,
     ) -> None:
@@ -72,6 +74,7 @@ class Uplink:
         self._on_state = on_state
         self._on_settings = on_settings
         self._on_notice = on_notice
+        self._errands = errands or Errands()
         self._wait_s = wait_s
         self._poll_s = poll_s
         self._state = LinkState()
@@ -103,12 +106,13 @@ class Uplink:
             await self._rest(retry_after_s)
 
     async def _converse(self) -> None:
-        """Get in step, then send and listen side by side until either fails."""
+        """Get in step, then send, listen and run errands side by side until one of them fails."""
         await self._fetch_settings()
         await self._meet()
         await self._run(self._outbox.prune, _now())
         self._tell(replace(self._state, status="connected", error=None))
-        tasks = {asyncio.create_task(self._bring()), asyncio.create_task(self._hear())}
+        work = (self._bring(), self._hear(), self._errands.run(self._client))
+        tasks = {asyncio.create_task(each) for each in work}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:

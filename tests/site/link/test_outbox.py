@@ -428,7 +428,7 @@ def test_a_file_of_another_program_is_left_alone(path: Path) -> None:
 def test_a_file_of_a_newer_version_is_refused(path: Path) -> None:
     """An older program does not write into what it does not understand."""
     Outbox.open(path).close()
-    edit(path, "PRAGMA user_version = 2")
+    edit(path, "PRAGMA user_version = 9")
     with pytest.raises(OutboxError, match="newer version"):
         Outbox.open(path)
 
