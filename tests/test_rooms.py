@@ -17,12 +17,13 @@ DEMO = ROOT / "demo"
 SITE_ROOMS: dict[str, set[str]] = {
     "metering": set(),
     "link": set(),
+    "statement": set(),
     "v2g": {"metering"},
     "flexibility": {"metering"},
     "devices": {"metering"},
     "openadr": {"flexibility", "metering"},
 }
-SITE_PURE = {"metering", "flexibility", "v2g"}
+SITE_PURE = {"metering", "statement", "flexibility", "v2g"}
 SITE_SHARED = {"wire", "errors"}
 
 CLOUD_ROOMS: dict[str, set[str]] = {

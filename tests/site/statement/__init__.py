@@ -1,0 +1,1 @@
+"""What settled intervals come to."""
