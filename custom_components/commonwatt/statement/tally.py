@@ -19,10 +19,10 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Points that energy cost (positive) or earned at a time: of an interval, or of a later correction."""
+    """An amount that belongs to a time: micro-points of an interval or of a later correction, or Wh."""
 
     at: int
-    cost_micro: int
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +42,25 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The cost of everything before `before`, which lies on a full hour and only moves on."""
+    """The sum of everything before `before`, which lies on a full hour and only moves on."""
 
     before: int
-    cost_micro: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """A full hour and the sum of all costs up to its end."""
+    """A full hour and the sum of everything up to its end."""
 
     start: int
-    cost_micro: int
+    total: int
 
 
 def day(intervals: Iterable[Settled], moved: Iterable[Moved], midnight: int, end: int) -> Day:
-    """Add up the local day [midnight, end); a correction counts in the day it was booked in."""
+    """Add up the local day [midnight, end); `moved` are costs, and a correction counts in the day it was booked in."""
     here = [item for item in intervals if midnight <= item.start < end]
     return Day(
-        cost_micro=sum(item.cost_micro for item in moved if midnight <= item.at < end),
+        cost_micro=sum(item.amount for item in moved if midnight <= item.at < end),
         used_wh=sum(max(item.net_wh, 0) for item in here),
         near_wh=sum(min(max(item.near_wh, 0), max(item.net_wh, 0)) for item in here),
         through=max((item.start + item.seconds for item in here), default=None),
@@ -70,17 +70,17 @@ def day(intervals: Iterable[Settled], moved: Iterable[Moved], midnight: int, end
 def roll(tally: Tally, moved: Iterable[Moved], settled_before: int) -> tuple[Tally, list[Hour]]:
     """Return the hours from the tally on, each with its running sum, and the tally moved up to what is settled.
 
-    `moved` are all costs at or after `tally.before`; `settled_before` is a time before which nothing more is awaited.
-    Told again with the same costs it returns the same hours, so writing them twice changes nothing.
+    `moved` is everything at or after `tally.before`; `settled_before` is a time before which nothing more is awaited.
+    Told again with the same it returns the same hours, so writing them twice changes nothing.
     """
     by_hour: dict[int, int] = {}
     for item in moved:
         if item.at >= tally.before:
             hour = item.at - item.at % HOUR_SECONDS
-            by_hour[hour] = by_hour.get(hour, 0) + item.cost_micro
-    total, hours = tally.cost_micro, []
+            by_hour[hour] = by_hour.get(hour, 0) + item.amount
+    total, hours = tally.total, []
     before = max(tally.before, settled_before - settled_before % HOUR_SECONDS)
-    carried = tally.cost_micro
+    carried = tally.total
     for hour in sorted(by_hour):
         total += by_hour[hour]
         hours.append(Hour(hour, total))

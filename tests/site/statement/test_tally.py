@@ -11,13 +11,13 @@ costs = st.lists(st.builds(Moved, st.integers(0, 40 * HOUR), st.integers(-(10**1
 @given(costs, st.lists(st.integers(0, 40 * HOUR), max_size=5))
 def test_the_running_sum_is_the_same_however_often_it_is_carried_on(moved: list[Moved], steps: list[int]) -> None:
     """Each hour's sum is that of everything up to its end, whether told at once or bit by bit."""
-    once = {hour.start: hour.cost_micro for hour in roll(Tally(0, 0), moved, 0)[1]}
+    once = {hour.start: hour.total for hour in roll(Tally(0, 0), moved, 0)[1]}
     tally, told = Tally(0, 0), dict[int, int]()
     for settled_before in [*sorted(steps), 41 * HOUR]:
         tally, hours = roll(tally, [item for item in moved if item.at >= tally.before], settled_before)
-        told |= {hour.start: hour.cost_micro for hour in hours}
+        told |= {hour.start: hour.total for hour in hours}
     assert told == once
-    assert tally.cost_micro == sum(item.cost_micro for item in moved)
+    assert tally.total == sum(item.amount for item in moved)
 
 
 @given(costs)
