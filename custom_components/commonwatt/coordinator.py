@@ -34,6 +34,7 @@ type CommonwattConfigEntry = ConfigEntry[SiteRuntime]
 PATIENCE_S_MIN, PATIENCE_S_MAX = 0.5, 3.0  # how long a poll waits for a slow meter; a later answer counts later
 CLOSED_AT_START_MAX = 20  # boundaries: after a long absence the start of Home Assistant must not wait for all of them
 CLOSED_AT_ONCE_MAX = 200
+CLOCK_BACK_S_MAX = 60  # a clock that is set by NTP goes back by less
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
             for tap, outcome in (await self._poll.async_poll(self._patience_s)).items():
                 self._meters[tap] = self._watch.heard(tap, self._meters[tap], outcome)
             await self._async_keep(heard=True)
+            self._judge_clock()
             if self.cloud is not None:
                 self.cloud.async_watch()
             return self.state()
@@ -184,10 +186,23 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         """Let the tree follow: taps whose meters have been read stand in it from the next boundary on."""
         tree = known_tree(tree_taps(self.taps, self.settings), self._meters)
         if tree != self._planted:
-            await self._store.async_plant(tree, self._boundary_after(dt_util.utcnow().timestamp()))
+            await self._store.async_plant(tree, self._next_boundary())
             self._planted = tree
             if self.cloud is not None:
                 self.cloud.nudge()
+
+    def _next_boundary(self) -> int:
+        """Return the first boundary from which something new can hold: none that is closed, whatever the clock says."""
+        return max(self._boundary_after(dt_util.utcnow().timestamp()), self._next_end)
+
+    def _judge_clock(self) -> None:
+        """Tell a person when the clock was set back behind what is closed already: until then nothing can be closed."""
+        begun = self._next_end - self.settings.interval_seconds
+        if dt_util.utcnow().timestamp() < begun - CLOCK_BACK_S_MAX:
+            until = dt_util.as_local(dt_util.utc_from_timestamp(begun)).isoformat(" ", "minutes")
+            raise_issue(self.hass, self.config_entry.entry_id, "clock_set_back", {"until": until})
+        else:
+            clear_issue(self.hass, self.config_entry.entry_id, "clock_set_back")
 
     def _due(self) -> bool:
         """Say whether the next boundary can be closed: every meter has been read since, or is too late."""

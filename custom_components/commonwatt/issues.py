@@ -11,6 +11,7 @@ from .const import DOMAIN
 type IssueKey = Literal[
     "batch_refused",
     "clock_offset",
+    "clock_set_back",
     "cloud_unreachable",
     "key_lost",
     "link_settings_in_use",

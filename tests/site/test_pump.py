@@ -278,3 +278,26 @@ async def test_a_failing_outbox_loses_nothing(
     assert issues.async_get_issue(DOMAIN, f"outbox_failed_{local.entry_id}") is None
     assert value(hass, local, "owner_anna_net_energy") == "0.05"
     assert value(hass, local, "last_closed_interval") == "2026-11-21T05:03:00+00:00"
+
+
+async def test_a_clock_set_back_is_told_and_nothing_is_recorded_twice(
+    hass: HomeAssistant, local: MockConfigEntry, at: At
+) -> None:
+    """Behind what is closed no interval can be recorded: a person is told until when, and then it all goes on."""
+    await at(local, 60, grid_in=1010, flat=505)
+    await at(local, 600, grid_in=1100, flat=550)
+    closed = await latest(local)
+    issues, issue_id = ir.async_get(hass), f"clock_set_back_{local.entry_id}"
+    assert issues.async_get_issue(DOMAIN, issue_id) is None
+    await at(local, 120, grid_in=1110, flat=560)
+    found = issues.async_get_issue(DOMAIN, issue_id)
+    assert found is not None
+    assert found.translation_placeholders is not None
+    assert "until" in found.translation_placeholders
+    assert await latest(local) == closed
+    await at(local, 660, grid_in=1120, flat=570)
+    await at(local, 720, grid_in=1130, flat=580)
+    again = await latest(local)
+    assert again is not None
+    assert again.start == START_S + 660
+    assert issues.async_get_issue(DOMAIN, issue_id) is None
