@@ -1,12 +1,15 @@
-"""The command line: `python -m cloud migrate | serve | settle | audit | client add`."""
+"""The command line: `python -m cloud migrate | serve | settle | audit | mirror | client add|list|remove`."""
 
 import argparse
 import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
 import os
 from pathlib import Path
 import secrets
 import sys
 
+import aiohttp
 from aiohttp import web
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError
@@ -15,19 +18,35 @@ from . import identity, logs, schema
 from .app import check_own, create_app, wall_clock_ms
 from .config import Config, from_environment
 from .database import Database, new_id
-from .errors import CommonwattError, Unavailable
+from .errors import CommonwattError, ConfigError, Unavailable
+from .ledger.root.job import seal
+from .ledger.root.store import root_faults
+from .mirror.client import CloudReader
+from .mirror.copy import Rewritten
+from .mirror.job import InStep, Mirror, follow_for_ever
+from .notice.store import tell_statement_ready
 from .principal import CloudKey, Scope
 from .settlement.audit.books import Totals
+from .settlement.audit.finding import Finding
+from .settlement.audit.roots import root_findings
 from .settlement.audit.rows import store as rows
 from .settlement.audit.store import audit
 from .settlement.job import settle
-from .sites.access.credentials import SECRET_BYTES, Client, secret_hmac, secret_text
+from .sites.access.clients import store as clients
+from .sites.access.clients.role import Listed
+from .sites.access.credentials import SECRET_BYTES, Client, reach_fits, secret_hmac, secret_text
 from .sites.access.http import secret_key
-from .sites.access.store import add_client
 from .sites.store import Community, communities
 
 SHUTDOWN_SECONDS = 20  # requests under way may end within
+NEEDS = {
+    Scope.OPERATOR: "neither --community nor --owner",
+    Scope.UPPER: "no --owner",
+    Scope.MANAGER: "--community and no --owner",
+    Scope.OWNER: "--community and --owner",
+}
 COULD_NOT_LOOK = 2  # how an audit ends that says nothing of what is kept
+MIRROR_SECRET = "COMMONWATT_MIRROR_SECRET"  # noqa: S105 its name; not an argument: other users of the machine would see it
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,11 +64,13 @@ def main(arguments: list[str] | None = None) -> int:
                 asyncio.run(_settle(config))
             case "audit":
                 return asyncio.run(_audit(config, options.community))
+            case "mirror":
+                return asyncio.run(_mirror(options, os.environ))
             case "client":
-                asyncio.run(_add_client(config, Scope(options.scope), options.name))
+                asyncio.run(_client(config, options))
     except CommonwattError as error:
         print(f"commonwatt: {error}", file=sys.stderr)
-        return COULD_NOT_LOOK if options.command == "audit" else 1
+        return COULD_NOT_LOOK if options.command in ("audit", "mirror") else 1
     return 0
 
 
@@ -62,16 +83,43 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="answer requests and run the jobs until told to stop")
     commands.add_parser("migrate", help="create or update the database, and a new one's key file")
-    commands.add_parser("settle", help="settle what is due now and end")
+    commands.add_parser("settle", help="settle what is due now, seal the days that are over, and end")
     audit = commands.add_parser(
         "audit", help="recompute everything that is kept; 0: sound, 1: findings, 2: cannot look"
     )
     audit.add_argument("--community", help="this one only")
+    _mirror_parser(commands)
     client = commands.add_parser("client", help="who may ask for access tokens")
-    add = client.add_subparsers(dest="action", required=True).add_parser("add", help="add one, print its secret once")
-    add.add_argument("--scope", choices=[Scope.OPERATOR.value], required=True)
-    add.add_argument("--name", default="operator", help="what a person calls it")
+    _client_parsers(client.add_subparsers(dest="action", required=True))
     return parser
+
+
+def _mirror_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    mirror = commands.add_parser(
+        "mirror",
+        help="copy a community's ledger from another cloud, verify it, sign its roots; 0: in step, 1: history was "
+        f"rewritten, 2: cannot look. The client's secret comes from {MIRROR_SECRET}",
+    )
+    mirror.add_argument("url", help="the cloud's address")
+    mirror.add_argument("--community", required=True)
+    mirror.add_argument("--client", required=True, help="id of a client of scope upper, manager or operator")
+    mirror.add_argument("--database", default="mirror.db", type=Path, help="the mirror's own file, one per community")
+    mirror.add_argument("--key-file", default="mirror.key", type=Path, help="the mirror's own key, made when missing")
+    mirror.add_argument("--cloud-key", help="the cloud's public key; else the first one seen is held to")
+    mirror.add_argument("--full", action="store_true", help="compare every entry kept, not only what is new")
+    mirror.add_argument("--every", type=float, help="go on for ever, so many seconds apart")
+
+
+def _client_parsers(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    add = actions.add_parser("add", help="add one, print its secret once")
+    add.add_argument("--scope", choices=[scope.value for scope in Scope if scope is not Scope.SITE], required=True)
+    add.add_argument("--community", help="the one it is bound to: for manager and owner; upper without it reads all")
+    add.add_argument("--owner", help="the one it is bound to: for scope owner")
+    add.add_argument("--name", help="what a person calls it; by default its scope")
+    listed = actions.add_parser("list", help="list those that are no sites")
+    listed.add_argument("--community", help="of this one only")
+    remove = actions.add_parser("remove", help="stop one: neither its secret nor its tokens open anything any more")
+    remove.add_argument("client_id")
 
 
 def _serve(config: Config) -> None:
@@ -106,9 +154,35 @@ async def _settle(config: Config) -> None:
     try:
         await database.read(check_own, key, config)
         settled = await settle(database, wall_clock_ms() // 1000)
+        roots = await seal(database, key.sign_compact, wall_clock_ms() // 1000, tell_statement_ready)
     finally:
         database.dispose()
-    print(f"{settled} intervals settled")
+    print(f"{settled} intervals settled, {roots} days sealed")
+
+
+async def _mirror(options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    if not environ.get(MIRROR_SECRET):
+        raise ConfigError(f"{MIRROR_SECRET} must hold the secret of client {options.client}")
+    if not options.key_file.exists():
+        identity.create(options.key_file)
+    database = Database(f"sqlite:///{options.database.absolute()}")
+    async with aiohttp.ClientSession() as session:
+        cloud = CloudReader(session, options.url, options.community, (options.client, environ[MIRROR_SECRET]))
+        mirror = Mirror(database, cloud, identity.load(options.key_file), options.community)
+        try:
+            if options.every is None:
+                outcome = await mirror.turn(options.cloud_key, full=options.full)
+            else:
+                outcome = await follow_for_ever(mirror, options.cloud_key, options.every, _tell)
+        finally:
+            database.dispose()
+    _tell(outcome)
+    return 1 if isinstance(outcome, Rewritten) else 0
+
+
+def _tell(outcome: InStep | Rewritten) -> None:
+    rewritten = "HISTORY WAS REWRITTEN, nothing is signed: " if isinstance(outcome, Rewritten) else ""
+    print(f"{rewritten}{outcome}", flush=True)
 
 
 async def _audit(config: Config, community: str | None) -> int:
@@ -123,11 +197,18 @@ async def _audit(config: Config, community: str | None) -> int:
         for item in chosen:
             sums = totals.get(item.community, Totals())
             report = await database.read(audit, item, sums, lambda finding: print(finding, flush=True))
-            print(report, flush=True)
-            unsound += report.findings > 0
+            roots = await database.read(_root_findings, item.community)
+            for finding in roots:
+                print(finding, flush=True)
+            print(report if not roots else replace(report, findings=report.findings + len(roots)), flush=True)
+            unsound += report.findings > 0 or len(roots) > 0
     finally:
         database.dispose()
     return 1 if unsound else 0
+
+
+def _root_findings(conn: Connection, community: str) -> list[Finding]:
+    return list(root_findings(community, root_faults(conn, community)))
 
 
 def _check_file(url: str) -> None:
@@ -147,21 +228,42 @@ def _communities(conn: Connection, community: str | None) -> list[Community]:
     return found
 
 
-async def _add_client(config: Config, scope: Scope, name: str) -> None:
+async def _client(config: Config, options: argparse.Namespace) -> None:
     key = identity.load(config.key_file)
-    secret = secret_text(secrets.token_bytes(SECRET_BYTES))
-    client = Client(new_id(), scope, None, secret_hmac(secret_key(key), secret))
     database = Database(config.database_url)
     try:
-        await database.write(_check_and_add, config, key, client, name)
+        await database.read(check_own, key, config)
+        match options.action:
+            case "add":
+                await _add_client(database, key, options)
+            case "list":
+                for client in await database.read(clients.listed, options.community):
+                    print(f"{client.client_id} {client.scope} {_reach(client)} {client.name!r}")
+            case "remove":
+                if not await database.write(clients.remove, options.client_id, wall_clock_ms() // 1000):
+                    raise Unavailable(f"there is no client {options.client_id}")
     finally:
         database.dispose()
+
+
+def _reach(client: Listed) -> str:
+    return "/".join(filter(None, (client.community, client.owner))) or "everywhere"
+
+
+async def _add_client(database: Database, key: CloudKey, options: argparse.Namespace) -> None:
+    scope, community, owner = Scope(options.scope), options.community, options.owner
+    if not reach_fits(scope, community, owner):
+        raise Unavailable(f"a client of scope {scope} needs {NEEDS[scope]}")
+    secret = secret_text(secrets.token_bytes(SECRET_BYTES))
+    client = Client(new_id(), scope, community, secret_hmac(secret_key(key), secret), owner)
+    match await database.write(clients.add, client, options.name or scope.value, wall_clock_ms() // 1000):
+        case "no-community":
+            raise Unavailable(f"there is no community {community}")
+        case "no-owner":
+            raise Unavailable(f"{community} has no owner {owner}")
+        case "too-many-clients":
+            raise Unavailable(f"a community has at most {clients.CLIENTS_MAX} clients")
     print(f"client_id={client.client_id}\nclient_secret={secret}")
-
-
-def _check_and_add(conn: Connection, config: Config, key: CloudKey, client: Client, name: str) -> None:
-    check_own(conn, key, config)
-    add_client(conn, client, name, wall_clock_ms() // 1000)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from .errors import ConfigError
 PREFIX = "COMMONWATT_"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 PROXIES_MAX = 10
+SECRET_LETTERS_MIN = 16  # shorter ones can be guessed
+SECRET_LETTERS_MAX = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Config:
     public_url: str = "http://127.0.0.1:8080"
     log_level: str = "INFO"
     proxies: int = 0
+    stripe_webhook_secret: str = field(default="", repr=False)  # without it, nothing is paid through Stripe
 
 
 def from_environment(environ: Mapping[str, str]) -> Config:
@@ -43,6 +46,7 @@ def from_environment(environ: Mapping[str, str]) -> Config:
         public_url=_url(given.get("PUBLIC_URL") or f"http://{host}:{port}"),
         log_level=_level(given.get("LOG_LEVEL", default.log_level)),
         proxies=_whole(given, "PROXIES", default.proxies, PROXIES_MAX),
+        stripe_webhook_secret=_secret(given, "STRIPE_WEBHOOK_SECRET"),
     )
 
 
@@ -51,6 +55,14 @@ def _whole(given: Mapping[str, str], name: str, default: int, most: int) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) > most:
         raise ConfigError(f"{PREFIX}{name} must be a whole number from 0 to {most}, not {text!r}")
     return int(text)
+
+
+def _secret(given: Mapping[str, str], name: str) -> str:
+    text = given.get(name, "")
+    if text and not (SECRET_LETTERS_MIN <= len(text) <= SECRET_LETTERS_MAX and text.isascii() and text.isprintable()):
+        # it is not repeated: a mistyped secret is nearly one
+        raise ConfigError(f"{PREFIX}{name} must be {SECRET_LETTERS_MIN} to {SECRET_LETTERS_MAX} printable letters")
+    return text
 
 
 def _url(text: str) -> str:

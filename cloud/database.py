@@ -117,10 +117,15 @@ class Database:
     def __init__(self, url: str) -> None:
         """Prepare connections; nothing is opened before the first call."""
         self._writer, self._reader = _engines(url)
-        writers = 1 if self._writer.dialect.name == "sqlite" else THREADS
+        writers = 1 if self.one_writer else THREADS
         self._write_threads = ThreadPoolExecutor(writers, "database-write")
         self._read_threads = ThreadPoolExecutor(THREADS, "database-read")
         self._writes_waiting = 0
+
+    @property
+    def one_writer(self) -> bool:
+        """Whether writes come one after another, whatever they are about."""
+        return self._writer.dialect.name == "sqlite"
 
     @property
     def engine(self) -> Engine:

@@ -12,7 +12,7 @@ How a room uses it. Its `http.py` exports `ENDPOINTS`; `app.py` registers them a
 
     ENDPOINTS = (
         Endpoint("GET", "/v1/communities/{community}/balances", "Balances of a community", get_balances,
-                 scope=Scope.OPERATOR, query=PageQuery, answers={200: BalancesAnswer}, problems=(NOT_FOUND,)),
+                 scope=READERS, query=PageQuery, answers={200: BalancesAnswer}, problems=(NOT_FOUND,)),
     )
 
 Before a handler runs, the rim has read the whole body (bounded in bytes and seconds), checked the token and its scope,
@@ -40,7 +40,8 @@ PUBLIC_URL = web.AppKey("public_url", str)  # what the cloud is called from outs
 PROXIES = web.AppKey("proxies", int)  # how many proxies of our own stand before this process
 CLOCK_MS: web.AppKey[Callable[[], int]] = web.AppKey("clock_ms")  # milliseconds since 1970; tests set their own
 PAGE_MAX = 1000  # items in one answer
-IDENTIFIERS = {"community", "owner", "site", "tap", "id", "entry"}  # names in a path that must be identifiers
+# names in a path that must be identifiers
+IDENTIFIERS = {"community", "owner", "site", "tap", "id", "entry", "client", "invitation"}
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -78,6 +79,7 @@ class Endpoint:
     signed_body: bool = False
     query: type[BaseModel] | None = None
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
+    answer_type: str = "application/json"
     signed_answer: bool = False
     problems: Sequence[ProblemKind] = ()
 
@@ -98,7 +100,7 @@ def register(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
 def _guarded(endpoint: Endpoint) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         if endpoint.scopes:
-            _authenticate(request, endpoint.scopes)
+            await _authenticate(request, endpoint.scopes)
         for name, value in request.match_info.items():
             if name in IDENTIFIERS and not IDENTIFIER.fullmatch(value):
                 raise Refused(MALFORMED, f"{name} in the path is not an identifier")
@@ -109,11 +111,11 @@ def _guarded(endpoint: Endpoint) -> Handler:
     return handle
 
 
-def _authenticate(request: web.Request, scopes: Sequence[Scope]) -> None:
+async def _authenticate(request: web.Request, scopes: Sequence[Scope]) -> None:
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise Refused(NOT_AUTHORISED, "no bearer token came with this request")
-    principal = request.app[AUTHENTICATOR](token, now(request))
+    principal = await request.app[AUTHENTICATOR](token, now(request))
     if principal.scope not in scopes:
         raise Refused(FORBIDDEN, f"this endpoint is for scope {' or '.join(scopes)}")
     for name, own in _bounds(principal).items():
@@ -175,6 +177,11 @@ def _validated[M: BaseModel](model: type[M], data: Mapping[str, Any]) -> M:
 def answer(message: Any, status: int = 200) -> web.Response:
     """Answer with a model, a message of the wire or plain JSON data, in canonical bytes."""
     return web.Response(body=_plain_bytes(message), status=status, content_type="application/json")
+
+
+def text_answer(text: str, content_type: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Answer with a text for people or their programs: a page, a table."""
+    return web.Response(text=text, content_type=content_type, charset="utf-8", headers=headers)
 
 
 def signed_answer(request: web.Request, message: Any, status: int = 200) -> web.Response:

@@ -108,7 +108,9 @@ def _answers(endpoint: Endpoint) -> dict[str, Any]:
     for status, model in endpoint.answers.items():
         reply = found[str(status)] = {"description": HTTPStatus(status).phrase}
         if model is not None:
-            reply["content"] = {"application/json": {"schema": {"$ref": REF.format(model=model.__name__)}}}
+            reply["content"] = {endpoint.answer_type: {"schema": {"$ref": REF.format(model=model.__name__)}}}
+        elif endpoint.answer_type != "application/json":
+            reply["content"] = {endpoint.answer_type: {"schema": {"type": "string"}}}
         if endpoint.signed_answer:
             header = _signature("the cloud's detached JWS (RFC 7797) of the raw body")
             header.pop("name")

@@ -103,8 +103,17 @@ class Operator:
         """Return an owner's statement from `start` to `end`."""
         query = {"from": time_text(start), "to": time_text(end)}
         answer = await self._call("GET", f"{self._path}/owners/{owner}/statement", params=query)
-        lines = [Line(**{**line, "start": seconds_of(line["start"])}) for line in answer["lines"]]
+        lines = [
+            Line(**{name: line[name] for name in Line.__slots__} | {"start": seconds_of(line["start"])})
+            for line in answer["lines"]
+        ]
         return Statement(tuple(lines), answer["opening_micro"], answer["closing_micro"])
+
+    async def statement_link(self, owner: str) -> str:
+        """Return a link that shows an owner's statement in a browser for an hour."""
+        answer = await self._call("POST", f"{self._path}/owners/{owner}/statement/links", json={})
+        link: str = answer["url"]
+        return link
 
     async def proof(self) -> dict[str, int]:
         """Return the cloud's own sums over everything it keeps for the community."""

@@ -7,6 +7,7 @@ from .statement import GridPrices
 COMMUNITY = "sunny-street"
 OWNERS = {"anna": "Anna", "ben": "Ben", "sun": "Sun"}
 MAIN_OWNER = "anna"
+POINTS_PER_EURO = 100
 LOCAL, GRID_BUY, GRID_SELL = 20, 30, 8  # points per kWh
 GRID_PRICES = GridPrices(buy=GRID_BUY * 1000, sell=GRID_SELL * 1000)
 
@@ -14,7 +15,8 @@ GRID_PRICES = GridPrices(buy=GRID_BUY * 1000, sell=GRID_SELL * 1000)
 async def set_up_community(operator: Operator, interval_seconds: int, now: float) -> None:
     """Create the community, its owners and its prices; every interval is settled by itself."""
     settled = {"interval_seconds": interval_seconds, "cycle_seconds": interval_seconds}
-    await operator.put("", {"name": "Sunny Street", "time_zone": "Europe/Berlin", **settled})
+    worth = {"currency": "EUR", "points_per_unit": POINTS_PER_EURO}
+    await operator.put("", {"name": "Sunny Street", "time_zone": "Europe/Berlin", **settled, **worth})
     for owner, name in OWNERS.items():
         await operator.put(f"/owners/{owner}", {"name": name})
     valid_from = int(now) // HALF_HOUR_S * HALF_HOUR_S

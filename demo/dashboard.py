@@ -36,7 +36,8 @@ async def show_dashboards(assistant: HomeAssistant, entities: Entities, interval
 def _view(entities: Entities, interval_seconds: int) -> dict[str, object]:
     site, devices = entities.site, entities.devices
     owners = _tiles("device", sorted(site["net_energy_interval"]))
-    settled = _tiles("entity", [*site["balance"], *site["last_settled_interval"], *site["cloud_link"]])
+    shown = ("balance", "cost_today", "local_share_today", "last_settled_interval", "cloud_link")
+    settled = _tiles("entity", [entity for key in shown for entity in site[key]])
     power = _tiles("device", [sensors.power for sensors in devices.values()])
     graph: Card = {
         "type": "history-graph",

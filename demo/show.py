@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from .cloud import Operator
-from .community import GRID_PRICES, OWNERS, tariff_text
+from .community import GRID_PRICES, MAIN_OWNER, OWNERS, tariff_text
 from .errors import DemoError
 from .follow import Settled, settled_intervals
 from .house import HALF_HOUR_S
@@ -30,8 +30,12 @@ async def show(stage: Stage) -> None:
     if options.once:
         await _prove(stage, operator, await _first(stage, operator, begins_at))
     else:
+        linked = False
         async for settled in settled_intervals(operator, begins_at, options.interval_seconds, progress):
             _say_settled(stage, settled)
+            if not linked:
+                progress.say(f"  Anna's statement, to read and print: {await operator.statement_link(MAIN_OWNER)}")
+            linked = True
 
 
 def _say_addresses(stage: Stage, begins_at: int) -> None:

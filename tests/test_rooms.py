@@ -17,18 +17,21 @@ DEMO = ROOT / "demo"
 SITE_ROOMS: dict[str, set[str]] = {
     "metering": set(),
     "link": set(),
+    "credit": set(),
     "statement": set(),
     "v2g": {"metering"},
     "flexibility": {"metering"},
+    "verify": set(),
     "devices": {"metering"},
     "openadr": {"flexibility", "metering"},
 }
-SITE_PURE = {"metering", "statement", "flexibility", "v2g"}
+SITE_PURE = {"metering", "verify", "credit", "statement", "flexibility", "v2g"}
 SITE_SHARED = {"wire", "errors"}
 
 CLOUD_ROOMS: dict[str, set[str]] = {
     "sites": set(),
     "ledger": set(),
+    "mirror": {"ledger"},  # a program of its own, on another machine
     "ingest": {"sites"},
     "notice": {"sites"},
     "hub": {"sites", "ingest"},
@@ -40,7 +43,7 @@ CLOUD_ROOMS: dict[str, set[str]] = {
     "flexibility": {"sites", "ingest", "hub", "tariff", "reservation", "ledger", "notice"},
 }
 CLOUD_FACES = {"openadr", "console"}  # may use any room's public functions
-CLOUD_SHARED = {"wire", "errors", "problem", "endpoint", "principal", "database", "config"}
+CLOUD_SHARED = {"wire", "errors", "problem", "endpoint", "principal", "database", "bulk", "config"}
 CLOUD_RIM = {"app", "__main__"}  # wire the rooms; nobody imports them
 
 # What only a file of this name may import in a cloud room; every other file there is pure.

@@ -30,6 +30,7 @@ class IntervalsMember(Body):
     seconds: Annotated[int, Field(ge=1, le=INTERVAL_SECONDS_MAX, description="divides 1800")]
     count: Annotated[int, Field(ge=1, le=READINGS_MAX)]
     tree_rev: Count
+    amends: bool = False
     taps: dict[Identifier, TapColumnsMember]
 
 

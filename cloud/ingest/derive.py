@@ -16,11 +16,13 @@ type Reason = Literal[
     "future",
     "unknown-tree",
     "tree-not-valid-yet",
+    "tree-not-valid-any-more",
     "interval-length",
     "taps-differ",
     "owners-differ",
     "overlap",
     "registers-differ",
+    "amends-differ",
     "quarantined",
     "damaged",
 ]
@@ -41,6 +43,7 @@ class Ground:
     tree: tuple[int, Mapping[str, BoundaryTap]] | None
     interval_seconds: int
     now: int
+    tree_ends: int | None = None  # since then a tap of that revision is somebody else's
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ def held_by_itself(intervals: Intervals, ground: Ground) -> Held | None:
     valid_from, taps = ground.tree
     if intervals.start < valid_from:
         return Held("tree-not-valid-yet")
+    if ground.tree_ends is not None and end_of(intervals) > ground.tree_ends:
+        return Held("tree-not-valid-any-more")
     if intervals.seconds != ground.interval_seconds:
         return Held("interval-length")
     if intervals.taps.keys() != taps.keys():
@@ -115,6 +120,7 @@ def readings_of(batch: Batch, intervals: Intervals, taps: Mapping[str, BoundaryT
             owner=columns.owner,
             upstream_owner=columns.upstream_owner,
             island=taps[tap].island,
+            private=taps[tap].private,
             import_wh=columns.import_wh[place],
             export_wh=columns.export_wh[place],
             import_register_wh=columns.register_wh[place][0],

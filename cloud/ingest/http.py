@@ -1,7 +1,11 @@
 """Takes in batches: size, token, signature, form, site, then the chain; answers only what is durable, signed."""
 
+from collections import OrderedDict
+
 from aiohttp import web
 
+from cloud.bulk import Group
+from cloud.database import Database, bucket_of
 from cloud.endpoint import CLOCK_MS, DATABASE, Endpoint, raw_body, signed_answer
 from cloud.errors import FORBIDDEN, MALFORMED, SIGNATURE_REFUSED, ProblemKind, Refused
 from cloud.principal import Scope, site_of
@@ -11,12 +15,57 @@ from cloud.wire import SENT_HEADER, SIGNATURE_HEADER, Answer, Batch, Result, dig
 from cloud.wire.strict import INTEGER_MAX
 
 from . import store
-from .batches.store import Evidence, head_of
+from .arrivals.arrival import Arrival, Evidence
+from .batches.store import head_of
 from .bodies import AnswerMessage, BatchMessage, HeadMessage
 
 EQUIVOCATION = ProblemKind("equivocation", 409, "This number was given to other bytes before")
 CHAIN_BROKEN = ProblemKind("chain-broken", 409, "The batch does not fit its neighbours in the chain")
+NOT_SIGNED = "the batch is not signed with a valid key of this site"
+SITES_KNOWN = 20_000  # whose keys are kept at hand, a few hundred bytes each
 STATUS: dict[Result, int] = {"created": 201, "exists": 200, "held": 202}
+
+
+class Intake:
+    """Takes in the batches of one process: knows sites' keys, and keeps what arrives together in one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        """Begin with no key known."""
+        self._database = database
+        self._keys: OrderedDict[tuple[str, str], dict[str, str]] = OrderedDict()
+        self._group = Group(database, store.keep_all, lane=self._lane, key=_site)
+
+    def _lane(self, item: Arrival) -> int:
+        return 0 if self._database.one_writer else bucket_of(item.community)  # one transaction, one bucket
+
+    async def signer(self, community: str, site: str, raw: bytes, signature: str) -> str | None:
+        """Return with which key of a site these bytes are signed, None if with none that it has or has had lately."""
+        known = self._keys.get((community, site), {})
+        kid = signer(signature, raw, known)
+        if kid is None:
+            known = await self._database.read(keys_of, community, site)
+            kid = signer(signature, raw, known)
+        if kid is not None:
+            self._keys[community, site] = known
+            self._keys.move_to_end((community, site))
+            if len(self._keys) > SITES_KNOWN:
+                self._keys.popitem(last=False)
+        return kid
+
+    async def keep(self, item: Arrival) -> store.Kept:
+        """Keep a batch; whether the key that signed it is still the site's is seen within the transaction."""
+        kept = await self._group.write(item)
+        if kept is None:
+            self._keys.pop(_site(item), None)
+            raise Refused(SIGNATURE_REFUSED, NOT_SIGNED)
+        return kept
+
+
+def _site(item: Arrival) -> tuple[str, str]:
+    return item.community, item.batch.site
+
+
+INTAKE = web.AppKey("intake", Intake)
 
 
 async def post_batch(request: web.Request) -> web.Response:
@@ -27,7 +76,7 @@ async def post_batch(request: web.Request) -> web.Response:
     batch = parse_batch(evidence.raw)
     if batch.site != site:
         raise Refused(FORBIDDEN, "the batch is of another site")
-    kept = await request.app[DATABASE].write(store.keep, community, batch, evidence)
+    kept = await request.app[INTAKE].keep(Arrival(community, batch, evidence))
     answer = Answer(
         site=site,
         epoch=batch.epoch,
@@ -45,9 +94,9 @@ async def post_batch(request: web.Request) -> web.Response:
 
 async def _evidence(request: web.Request, community: str, site: str, received_ms: int) -> Evidence:
     raw, signature = await raw_body(request), request.headers.get(SIGNATURE_HEADER, "")
-    kid = signer(signature, raw, await request.app[DATABASE].read(keys_of, community, site))
+    kid = await request.app[INTAKE].signer(community, site, raw, signature)
     if kid is None:
-        raise Refused(SIGNATURE_REFUSED, "the batch is not signed with a valid key of this site")
+        raise Refused(SIGNATURE_REFUSED, NOT_SIGNED)
     return Evidence(raw, digest(raw), signature, kid, received_ms)
 
 

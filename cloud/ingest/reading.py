@@ -10,7 +10,8 @@ class Reading:
     """What one boundary tap measured in [start, start + seconds), and the batch (epoch, seq) that says so.
 
     `upstream_owner` is None at a tap that hangs on the grid, and at the first tap of an `island`, which no grid feeds
-    and whose energy therefore moves from nobody.
+    and whose energy therefore moves from nobody. `private` is a tap below an island's first one: on a line of its
+    owners' own.
     """
 
     site: str
@@ -27,3 +28,4 @@ class Reading:
     quality: Quality
     epoch: int
     seq: int
+    private: bool = False

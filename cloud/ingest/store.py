@@ -1,5 +1,6 @@
-"""One batch in one transaction: what stands, what it is, and the readings that can now be derived."""
+"""Batches in one transaction: what stands, what they are, and the readings that can now be derived."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -9,13 +10,19 @@ from cloud.sites.trees import store as trees
 from cloud.sites.trees.boundary import read_tree
 from cloud.wire import Batch, Intervals, digest, parse_batch
 
+from .amendment import store as amendment
+from .amendment.rule import replacements
+from .arrivals import store as group
+from .arrivals.arrival import Around, Arrival, Evidence, held, is_next
 from .batches import store as batches
-from .batches.store import Evidence, Pending
+from .batches.store import Pending
 from .chain import Link, Verdict, judge
 from .derive import Ground, Held, Neighbours, end_of, held_by_itself, held_by_neighbours, readings_of
 from .readings import store as readings
 
 RELEASE_MAX = 200  # batches derived in one transaction, so that others get their turn; a job goes on with the rest
+
+type Judged = tuple[Arrival, Around, Held | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,31 @@ class Kept:
     verdict: Verdict
     acked_through: int = 0
     held: str | None = None
+
+
+def keep_all(conn: Connection, arrivals: Sequence[Arrival]) -> list[Kept | None]:
+    """Keep batches of different sites in one transaction, each as `keep` does; None where its key is not the site's.
+
+    The plain next ones, nearly all, are kept by few statements for all of them.
+    """
+    group.lock(conn, arrivals)
+    stands = group.around(conn, arrivals)
+    found = [None if around is None else _next(item, around) for item, around in zip(arrivals, stands, strict=True)]
+    group.add_next(conn, [judged for judged in found if judged is not None])
+    return [_kept(conn, *item) for item in zip(arrivals, stands, found, strict=True)]
+
+
+def _next(item: Arrival, around: Around) -> Judged | None:
+    return (item, around, held(item, around)) if is_next(item, around) else None
+
+
+def _kept(conn: Connection, item: Arrival, around: Around | None, judged: Judged | None) -> Kept | None:
+    if around is None:
+        return None
+    if judged is None:
+        return keep(conn, item.community, item.batch, item.evidence)
+    reason = judged[2]
+    return Kept("created", item.batch.seq, None if reason is None else reason.reason)
 
 
 def keep(conn: Connection, community: str, batch: Batch, evidence: Evidence) -> Kept:
@@ -40,8 +72,8 @@ def keep(conn: Connection, community: str, batch: Batch, evidence: Evidence) -> 
                 sites.quarantine(conn, community, batch.site, f"two batches {batch.epoch}/{batch.seq}", now)
         case "created":
             ground = _ground(conn, community, batch, now)
-            held = held_by_itself(batch.intervals, ground) if batch.intervals else None
-            batches.add_batch(conn, community, batch, evidence, held)
+            reason = held_by_itself(batch.intervals, ground) if batch.intervals else None
+            batches.add_batch(conn, community, batch, evidence, reason)
             release(conn, community, batch.site, now)
     acked = batches.acked_through(conn, community, batch.site, batch.epoch)
     if verdict != "created":
@@ -58,23 +90,34 @@ def release(conn: Connection, community: str, site: str, now: int) -> int:
         return 0
     due = batches.pending(conn, community, site, now, RELEASE_MAX)
     for item in due:
-        batches.note(conn, community, site, item, _derive(conn, community, item, now))
+        batches.note(conn, community, site, item, _derive(conn, community, item, now), now=now)
     return len(due)
 
 
-def _derive(conn: Connection, community: str, item: Pending, now: int) -> Held | None:
-    """Derive the readings of one batch; return why not, if it is held."""
+def _derive(conn: Connection, community: str, item: Pending, now: int) -> Held | tuple[int, int] | None:
+    """Derive the readings of one batch and return the time they cover, or why it is held."""
     if digest(item.raw) != item.hash:
         return Held("damaged")  # the disk has changed what the site signed
     batch = parse_batch(item.raw)
-    held = None
-    if batch.intervals is not None:
-        ground = _ground(conn, community, batch, now)
-        held = held_by_itself(batch.intervals, ground)
-        held = held or held_by_neighbours(batch.intervals, _neighbours(conn, community, batch.site, batch.intervals))
-        if held is None and ground.tree is not None:
-            readings.add_readings(conn, community, readings_of(batch, batch.intervals, ground.tree[1]))
-    return held
+    if batch.intervals is None:
+        return None
+    ground = _ground(conn, community, batch, now)
+    reason = held_by_itself(batch.intervals, ground)
+    if reason is not None or ground.tree is None:
+        return reason
+    found = readings_of(batch, batch.intervals, ground.tree[1])
+    covered = batch.intervals.start, end_of(batch.intervals)
+    if batch.intervals.amends:
+        stands = amendment.standing(conn, community, batch.site, *covered)
+        better = replacements(found, stands)
+        if better is None:
+            return Held("amends-differ")
+        amendment.put_in_place(conn, community, better, now)
+        return covered
+    reason = held_by_neighbours(batch.intervals, _neighbours(conn, community, batch.site, batch.intervals))
+    if reason is None:
+        readings.add_readings(conn, community, found)
+    return reason or covered
 
 
 def _ground(conn: Connection, community: str, batch: Batch, now: int) -> Ground:
@@ -82,7 +125,8 @@ def _ground(conn: Connection, community: str, batch: Batch, now: int) -> Ground:
     assert settings is not None
     rev = 0 if batch.intervals is None else batch.intervals.tree_rev
     raw = trees.tree_raw(conn, community, batch.site, rev)
-    return Ground(None if raw is None else read_tree(raw), settings.interval_seconds, now)
+    ends = trees.tree_ends(conn, community, batch.site, rev)
+    return Ground(None if raw is None else read_tree(raw), settings.interval_seconds, now, ends)
 
 
 def _neighbours(conn: Connection, community: str, site: str, intervals: Intervals) -> Neighbours:

@@ -1,5 +1,9 @@
 """Which notices say how things stand, so that a newer one makes the older ones pointless."""
 
 BALANCE = "balance"
+CREDIT = "credit"  # how every owner of taps at the site stands, and so whose taps are to be cut off
+OWNER = "owner"  # a tap is to be another owner's from a boundary on
+PRICES = "prices"  # of the site's community or its owners: fetch them anew
 SETTINGS = "settings"  # of the site's community: fetch them anew
-SUPERSEDING_KINDS = frozenset({BALANCE, SETTINGS})
+STATEMENT = "statement"  # a day is settled and sealed: its statement can be fetched and verified
+SUPERSEDING_KINDS = frozenset({BALANCE, CREDIT, PRICES, SETTINGS, STATEMENT})

@@ -4,15 +4,26 @@ from collections.abc import Mapping
 import json
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, Connection, ForeignKeyConstraint, Index, Table, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    bindparam,
+    select,
+    update,
+)
 
 from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, metadata, new_id
 from cloud.sites.store import sites_of
 from cloud.wire import Notice, to_bytes
 
-from .kind import SETTINGS, SUPERSEDING_KINDS
+from .kind import OWNER, PRICES, SETTINGS, STATEMENT, SUPERSEDING_KINDS
 
 NOTICES_PAGE_MAX = 100  # what one answer, or one turn of a WebSocket, carries
+OWNER_SECONDS = 30 * 86_400  # as below: a site that comes back asks how its taps stand
 SETTINGS_SECONDS = 30 * 86_400  # a site away for longer asks for its settings anyway when it comes back
 WAKE_MAX = 20_000  # notices looked at in one turn of the job; more wait for the next
 
@@ -54,10 +65,56 @@ def post(
     return notice
 
 
+def post_many(
+    conn: Connection,
+    community: str,
+    kind: str,
+    bodies: Mapping[str, Mapping[str, Any]],
+    *,
+    issued_at: int,
+    expires_at: int,
+) -> None:
+    """Keep a notice of one kind to each of many sites, as `post` does, in two statements."""
+    if not bodies:
+        return
+    owned = {"bucket": bucket_of(community), "community": community}
+    ids = {site: new_id() for site in bodies}
+    if kind in SUPERSEDING_KINDS:
+        n = notice_table.c
+        older = update(notice_table).filter_by(**owned, kind=kind, acked_at=None, superseded_by=None)
+        older = older.where(n.site == bindparam("of_site")).values(superseded_by=bindparam("newer"))
+        conn.execute(older, [{"of_site": site, "newer": notice} for site, notice in ids.items()])
+    common = owned | {"kind": kind, "issued_at": issued_at, "expires_at": expires_at}
+    rows = [
+        common | {"site": site, "notice": ids[site], "body": to_bytes(dict(body)).decode()}
+        for site, body in bodies.items()
+    ]
+    conn.execute(notice_table.insert(), rows)
+
+
 def tell_settings_changed(conn: Connection, community: str, now: int) -> None:
     """Tell every site of a community, within the caller's transaction, that its settings are others now."""
+    _tell_all(conn, community, SETTINGS, now)
+
+
+def tell_prices_changed(conn: Connection, community: str, now: int) -> None:
+    """Tell every site of a community, within the caller's transaction, that there are other prices to come."""
+    _tell_all(conn, community, PRICES, now)
+
+
+def _tell_all(conn: Connection, community: str, kind: str, now: int) -> None:
     for site in sites_of(conn, community):
-        post(conn, community, site.site, SETTINGS, {}, issued_at=now, expires_at=now + SETTINGS_SECONDS)
+        post(conn, community, site.site, kind, {}, issued_at=now, expires_at=now + SETTINGS_SECONDS)
+
+
+def tell_owner_changes(conn: Connection, community: str, site: str, change: Mapping[str, Any], now: int) -> None:
+    """Tell a site, within the caller's transaction, that a tap of it changes hands."""
+    post(conn, community, site, OWNER, change, issued_at=now, expires_at=now + OWNER_SECONDS)
+
+
+def tell_statement_ready(conn: Connection, community: str, now: int) -> None:
+    """Tell every site of a community, within the caller's transaction, that a day of it was sealed."""
+    _tell_all(conn, community, STATEMENT, now)
 
 
 def waiting(conn: Connection, community: str, site: str, now: int) -> list[Notice]:

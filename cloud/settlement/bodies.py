@@ -2,12 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from cloud.endpoint import PAGE_MAX, Body, Query
 from cloud.sites.bodies import Hash, Identifier, Time
 
-type Wh = Annotated[int, Field(description="whole Wh, taken positive")]
 type Micro = Annotated[int, Field(description="micro-points: millionths of a point")]
 
 # not a named type: the parameters of a query are written out one by one, and a name would point nowhere
@@ -25,8 +24,9 @@ class SettlementItem(Body):
     """An ended interval: settled, or waiting and what for.
 
     `grid_wh` is the grid's own net: negative where it delivered. `late` counts readings that came after the interval
-    was settled; they are kept and moved nothing. `entry` is the number of the ledger's entry, null where no points
-    moved. A waiting interval waits for its cycle to end, for sites, for a tariff, or is due at the next turn.
+    was settled and are not corrected yet, `revision` how often it was corrected. `entry` is the number of the ledger's
+    entry, null where no points moved. A waiting interval waits for its cycle to end, for sites, for a tariff, or is
+    due at the next turn.
     """
 
     start: Time
@@ -36,6 +36,7 @@ class SettlementItem(Body):
     waiting_for: list[Identifier]
     settled_without: list[Identifier]
     late: int
+    revision: int | None
     grid_wh: int | None
     entry: int | None
 
@@ -45,50 +46,6 @@ class SettlementsAnswer(Body):
 
     intervals: list[SettlementItem]
     next: Time | None
-
-
-class StatementQuery(Query):
-    """The time of a statement, half open; by default the day that ends with the newest ended interval."""
-
-    start: TimeText = Field(default=None, alias="from")
-    end: TimeText = Field(default=None, alias="to")
-
-
-class StatementLine(Body):
-    """One settled interval of an owner."""
-
-    start: Time
-    seconds: int
-    net_wh: Wh
-    local_wh: Wh
-    grid_wh: Wh
-    points_micro: Micro
-    quality: Literal["ok", "estimated", "reset", "missing"]
-
-
-class StatementTotals(Body):
-    """What the lines add up to."""
-
-    net_wh: Wh
-    local_wh: Wh
-    grid_wh: Wh
-    points_micro: Micro
-
-
-class StatementAnswer(Body):
-    """An owner's statement. `intervals_waiting` of its time are not settled yet: it may still grow by them."""
-
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
-
-    community: Identifier
-    owner: Identifier
-    start: Annotated[Time, Field(alias="from")]
-    end: Annotated[Time, Field(alias="to")]
-    opening_micro: Micro
-    closing_micro: Micro
-    totals: StatementTotals
-    intervals_waiting: int
-    lines: list[StatementLine]
 
 
 class BalanceItem(Body):

@@ -4,16 +4,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from .calendar import cycle_end
+
 type Reason = Literal["cycle", "sites", "tariff"]
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a community settles. Cycles are counted from 1970 in UTC; a cycle is whole intervals."""
+    """How a community settles. A cycle is whole intervals; one of a day or a week is that of the local calendar."""
 
     interval_seconds: int
     cycle_seconds: int
     grace_seconds: int
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def judge(
     """
     lacking = [item for item in expected if item.since <= start and item.site not in reported]
     hoped_for = tuple(sorted(item.site for item in lacking if not item.quarantined))
-    closes_at = start - start % terms.cycle_seconds + terms.cycle_seconds
+    closes_at = closes(start, terms)
     if now < closes_at:
         return Waiting("cycle", hoped_for)
     if not reported or (hoped_for and now < closes_at + terms.grace_seconds):
@@ -64,6 +67,11 @@ def judge(
     if not priced:
         return Waiting("tariff", ())
     return Due(tuple(sorted(item.site for item in lacking)))
+
+
+def closes(start: int, terms: Terms) -> int:
+    """Return when the cycle of an interval has ended, and the interval too: local midnight may fall within it."""
+    return max(cycle_end(start, terms.cycle_seconds, terms.time_zone), start + terms.interval_seconds)
 
 
 def last_ended(now: int, interval_seconds: int) -> int:

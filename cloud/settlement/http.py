@@ -1,13 +1,13 @@
-"""What the operator sees: intervals settled and waiting, statements, balances, and the proof that nothing is lost."""
+"""What staff sees: intervals settled and waiting, balances, and what proves that nothing is lost."""
 
 from dataclasses import asdict
 
 from aiohttp import web
 
 from cloud.endpoint import DATABASE, Endpoint, PageQuery, answer, now, query_of
-from cloud.errors import NOT_FOUND, UNPROCESSABLE, Refused
-from cloud.principal import Scope
-from cloud.sites.store import Community, community_of, owners_of
+from cloud.errors import NOT_FOUND, Refused
+from cloud.principal import READERS
+from cloud.sites.store import Community, community_of
 from cloud.wire import parse_time, time_text
 
 from .bodies import (
@@ -17,19 +17,10 @@ from .bodies import (
     SettlementItem,
     SettlementsAnswer,
     SettlementsQuery,
-    StatementAnswer,
-    StatementLine,
-    StatementQuery,
-    StatementTotals,
 )
-from .cycle import Terms, last_ended
-from .listing import Open, listed
-from .statement import Line
-from .store import SettledInterval, overview
-from .sums.store import balances_page, proof, statement_of
-
-STATEMENT_INTERVALS_MAX = 3000  # two months of half hours
-DAY_SECONDS = 86_400
+from .listing import Open, listed, terms_of
+from .sums.store import balances_page, proof
+from .told.store import SettledInterval, overview
 
 
 async def get_settlements(request: web.Request) -> web.Response:
@@ -39,7 +30,7 @@ async def get_settlements(request: web.Request) -> web.Response:
     found = await request.app[DATABASE].read(overview, community, after, query.limit, now(request))
     if found is None:
         return answer(SettlementsAnswer(intervals=[], next=None))
-    terms = Terms(community.interval_seconds, community.cycle_seconds, community.grace_seconds)
+    terms = terms_of(community)
     intervals = [_item(item, community.interval_seconds) for item in listed(found, terms, now(request))]
     following = intervals[-1].start if len(intervals) == query.limit else None
     return answer(SettlementsAnswer(intervals=intervals, next=following))
@@ -56,48 +47,10 @@ def _item(item: SettledInterval | Open, seconds: int) -> SettlementItem:
         waiting_for=list(waiting.sites) if waiting else [],
         settled_without=list(settled.without) if settled else [],
         late=settled.late if settled else 0,
+        revision=settled.revision if settled else None,
         grid_wh=settled.grid_wh if settled else None,
         entry=settled.entry if settled else None,
     )
-
-
-async def get_statement(request: web.Request) -> web.Response:
-    """Tell an owner's intervals over a time, their sums, and the balance before and after."""
-    community, owner = await _community(request), request.match_info["owner"]
-    period = _period(query_of(request, StatementQuery), community.interval_seconds, now(request))
-    if owner not in await request.app[DATABASE].read(owners_of, community.community):
-        raise Refused(NOT_FOUND, f"{community.community} has no owner {owner}")
-    statement, waiting = await request.app[DATABASE].read(statement_of, community, owner, period, now(request))
-    return answer(
-        StatementAnswer(
-            community=community.community,
-            owner=owner,
-            start=time_text(period[0]),
-            end=time_text(period[1]),
-            opening_micro=statement.opening_micro,
-            closing_micro=statement.closing_micro,
-            totals=StatementTotals(**asdict(statement.totals)),
-            intervals_waiting=waiting,
-            lines=[_line(line) for line in statement.lines],
-        )
-    )
-
-
-def _line(line: Line) -> StatementLine:
-    return StatementLine(**asdict(line) | {"start": time_text(line.start)})
-
-
-def _period(query: StatementQuery, interval_seconds: int, now_s: int) -> tuple[int, int]:
-    newest_end = last_ended(now_s, interval_seconds) + interval_seconds
-    end = newest_end if query.end is None else parse_time(query.end, "to")
-    start = max(0, end - DAY_SECONDS) if query.start is None else parse_time(query.start, "from")
-    if start >= end:
-        raise Refused(UNPROCESSABLE, "the statement would end before it begins")
-    if end - start > STATEMENT_INTERVALS_MAX * interval_seconds:
-        raise Refused(
-            UNPROCESSABLE, f"a statement holds at most {STATEMENT_INTERVALS_MAX} intervals; ask for less time"
-        )
-    return start, end
 
 
 async def get_balances(request: web.Request) -> web.Response:
@@ -136,27 +89,17 @@ ENDPOINTS = (
         COMMUNITY + "/settlements",
         "The ended intervals of a community, settled or waiting",
         get_settlements,
-        scope=Scope.OPERATOR,
+        scope=READERS,
         query=SettlementsQuery,
         answers={200: SettlementsAnswer},
         problems=(NOT_FOUND,),
     ),
     Endpoint(
         "GET",
-        COMMUNITY + "/owners/{owner}/statement",
-        "An owner's statement over a time",
-        get_statement,
-        scope=Scope.OPERATOR,
-        query=StatementQuery,
-        answers={200: StatementAnswer},
-        problems=(NOT_FOUND, UNPROCESSABLE),
-    ),
-    Endpoint(
-        "GET",
         COMMUNITY + "/balances",
         "The balances of a community's owners and of the grid",
         get_balances,
-        scope=Scope.OPERATOR,
+        scope=READERS,
         query=PageQuery,
         answers={200: BalancesAnswer},
         problems=(NOT_FOUND,),
@@ -166,7 +109,7 @@ ENDPOINTS = (
         COMMUNITY + "/proof",
         "What everything stored adds up to",
         get_proof,
-        scope=Scope.OPERATOR,
+        scope=READERS,
         answers={200: ProofAnswer},
         problems=(NOT_FOUND,),
     ),

@@ -30,7 +30,7 @@ class Netting:
 def net(readings: Iterable[Reading]) -> Netting:
     """Net an interval's readings: two legs each. The first tap of an island moves nothing; it has no upstream.
 
-    Settlement lets the database do this sum; here it stands as the rule, which the database's answer is tested by.
+    Settlement does this sum over columns; here it stands as the rule, which the columns' answer is tested by.
     """
     grid_wh = 0
     net_wh: dict[str, int] = {}

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from cloud.tariff.price import Prices
+
+NOBODYS: Final[Mapping[str, Prices]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +26,33 @@ class Shared:
     grid_points_micro: int
 
 
-def share(net_wh: Mapping[str, int], prices: Prices) -> Shared:
+def share(net_wh: Mapping[str, int], prices: Prices, own: Mapping[str, Prices] = NOBODYS) -> Shared:
     """Price the nets of an interval: the smaller side trades all it has locally, the larger the rest with the grid.
 
     Without a local price everything is traded with the grid. Only the split rounds; pricing whole Wh never does.
+    `own` are the prices of owners who have grid prices of their own. Settlement does the same over columns; here it
+    stands as the rule, which the columns' answer is tested by.
     """
     demand_wh = {owner: net for owner, net in net_wh.items() if net > 0}
     supply_wh = {owner: -net for owner, net in net_wh.items() if net < 0}
     traded_wh = min(sum(demand_wh.values()), sum(supply_wh.values())) if prices.local_micro_per_wh is not None else 0
     taken_wh, given_wh = split(traded_wh, demand_wh), split(traded_wh, supply_wh)
     owners = {
-        owner: _priced(net, taken_wh.get(owner, 0) - given_wh.get(owner, 0), prices) for owner, net in net_wh.items()
+        owner: _priced(net, taken_wh.get(owner, 0) - given_wh.get(owner, 0), prices, own.get(owner, prices))
+        for owner, net in net_wh.items()
     }
     assert sum(part.local_wh for part in owners.values()) == 0, "the community's own trade does not sum to zero"
     return Shared(owners, -sum(part.points_micro for part in owners.values()))
 
 
-def _priced(net_wh: int, local_wh: int, prices: Prices) -> Share:
-    grid_wh = net_wh - local_wh
-    grid_price = prices.grid_buy_micro_per_wh if net_wh > 0 else prices.grid_sell_micro_per_wh
-    return Share(local_wh, grid_wh, -(local_wh * (prices.local_micro_per_wh or 0) + grid_wh * grid_price))
+def grid_price(net_wh: int, prices: Prices) -> int:
+    """Return the grid's price on an owner's side: of buying for who takes, of selling for who gives."""
+    return prices.grid_buy_micro_per_wh if net_wh > 0 else prices.grid_sell_micro_per_wh
+
+
+def _priced(net_wh: int, local_wh: int, prices: Prices, own: Prices) -> Share:
+    grid_wh, price = net_wh - local_wh, grid_price(net_wh, own)
+    return Share(local_wh, grid_wh, -(local_wh * (prices.local_micro_per_wh or 0) + grid_wh * price))
 
 
 def split(amount: int, weights: Mapping[str, int]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+import secrets
 
 from sqlalchemy import (
     CheckConstraint,
@@ -13,19 +14,20 @@ from sqlalchemy import (
     Table,
     func,
     select,
+    update,
 )
 
-from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, insert_new, metadata, upsert
-from cloud.ingest.readings.store import intervals_known, reading_table
-from cloud.sites.store import Community, sites_of
+from cloud.database import RAW, STRICT, TEXT, WHOLE, bucket_column, bucket_of, insert_new, metadata, upsert
+from cloud.ingest.readings.store import reading_table
+from cloud.sites.store import sites_of
 from cloud.sites.trees.store import tree_table
-from cloud.tariff.store import first_valid_from, tariffs_between
-from cloud.tariff.validity import Tariff
+from cloud.tariff.book import PriceBook
+from cloud.tariff.store import book, first_valid_from
 
-from .cycle import Expected, last_ended
-from .statement import Line
+from .cycle import Expected
 
 NEVER = -1  # no interval begins then
+SECRET_BYTES = 32
 
 # one row per community: nothing from `first` up to `open_from` is open any more; also the row that settlers lock
 settlement_table = Table(
@@ -35,6 +37,8 @@ settlement_table = Table(
     Column("community", TEXT, primary_key=True),
     Column("first", WHOLE, nullable=False),
     Column("open_from", WHOLE, nullable=False),
+    Column("secret", TEXT),  # owners' names in the documents of intervals are blinded by it
+    Column("corrected_through", WHOLE),  # batches derived before were looked at: what they changed is corrected
     ForeignKeyConstraint(["bucket", "community"], ["community.bucket", "community.community"]),
     **STRICT,
 )
@@ -46,17 +50,16 @@ settled_interval_table = Table(
     Column("community", TEXT, primary_key=True),
     Column("start", WHOLE, primary_key=True, autoincrement=False),
     Column("seconds", WHOLE, nullable=False),
-    Column("tariff_valid_from", WHOLE, nullable=False),
     Column("readings", WHOLE, nullable=False),
     Column("grid_wh", WHOLE, nullable=False),
     Column("grid_points_micro", WHOLE, nullable=False),
     Column("evidence", TEXT, nullable=False),
     Column("entry", WHOLE),
     Column("settled_at", WHOLE, nullable=False),
+    Column("local_micro_per_wh", WHOLE),
+    Column("batches", TEXT),  # one digest for those the readings came from
+    Column("document", RAW),  # where there is no entry that it lies beside
     CheckConstraint("seconds > 0 AND readings > 0", name="of_readings"),
-    ForeignKeyConstraint(
-        ["bucket", "community", "tariff_valid_from"], ["tariff.bucket", "tariff.community", "tariff.valid_from"]
-    ),
     ForeignKeyConstraint(["bucket", "community", "entry"], ["entry.bucket", "entry.community", "entry.number"]),
     **STRICT,
 )
@@ -73,6 +76,11 @@ settled_owner_interval_table = Table(
     Column("grid_wh", WHOLE, nullable=False),
     Column("points_micro", WHOLE, nullable=False),
     Column("quality", TEXT, nullable=False),
+    Column("local_micro_per_wh", WHOLE),
+    Column("grid_micro_per_wh", WHOLE),
+    Column("direct_wh", WHOLE),
+    Column("direct_points_micro", WHOLE),
+    Column("blind", TEXT),
     CheckConstraint("net_wh = local_wh + grid_wh", name="net_is_local_and_grid"),
     CheckConstraint("quality IN ('ok', 'estimated', 'missing', 'reset')", name="quality_known"),
     ForeignKeyConstraint(
@@ -114,28 +122,7 @@ class Span:
 
     settled: frozenset[int]
     reported: Mapping[int, frozenset[str]]
-    tariffs: tuple[Tariff, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SettledInterval:
-    """A settled interval as it is listed. `late` counts readings that came after; they are kept, and moved nothing."""
-
-    start: int
-    grid_wh: int
-    entry: int | None
-    without: tuple[str, ...]
-    late: int
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """A page of ended intervals, with all it takes to say of each whether it is settled or what it waits for."""
-
-    starts: range
-    span: Span
-    settled: Mapping[int, SettledInterval]
-    expected: tuple[Expected, ...]
+    book: PriceBook
 
 
 def horizon(conn: Connection, community: str) -> Horizon | None:
@@ -174,11 +161,22 @@ def set_open_from(conn: Connection, community: str, first: int, open_from: int) 
     upsert(conn, settlement_table, [*key], key | {"first": first, "open_from": open_from})
 
 
-def hold(conn: Connection, community: str) -> None:
-    """Keep other settlers off this community until the caller's transaction ends."""
+def hold(conn: Connection, community: str) -> str:
+    """Keep other settlers off this community until the caller's transaction ends; return its secret."""
     key = {"bucket": bucket_of(community), "community": community}
     insert_new(conn, settlement_table, key | {"first": NEVER, "open_from": NEVER})
-    conn.execute(select(settlement_table.c.open_from).filter_by(**key).with_for_update())
+    rows = select(settlement_table.c.secret).filter_by(**key).with_for_update()
+    secret: str | None = conn.execute(rows).scalar_one()
+    if secret is None:
+        secret = secrets.token_hex(SECRET_BYTES)
+        conn.execute(update(settlement_table).filter_by(**key).values(secret=secret))
+    return secret
+
+
+def secret_of(conn: Connection, community: str) -> str:
+    """Return the secret of a community, empty where nothing was settled yet."""
+    rows = select(settlement_table.c.secret).filter_by(bucket=bucket_of(community), community=community)
+    return conn.execute(rows).scalar_one_or_none() or ""
 
 
 def settled_starts(conn: Connection, community: str, first: int, last: int) -> frozenset[int]:
@@ -192,7 +190,7 @@ def span(conn: Connection, community: str, first: int, last: int) -> Span:
     return Span(
         settled=settled_starts(conn, community, first, last),
         reported=_reported(conn, community, first, last),
-        tariffs=tuple(tariffs_between(conn, community, first, last)),
+        book=book(conn, community, first, last),
     )
 
 
@@ -206,57 +204,6 @@ def _reported(conn: Connection, community: str, first: int, last: int) -> Mappin
     for start, site in conn.execute(rows.where(reading_table.c.start.between(first, last), ~stands)):
         found[start].add(site)
     return {start: frozenset(sites) for start, sites in found.items()}
-
-
-def overview(conn: Connection, community: Community, after: int, limit: int, now: int) -> Overview | None:
-    """Return what there is to tell of the ended intervals that begin after a time, None before the first reading."""
-    known = intervals_known(conn, community.community)
-    if known is None:
-        return None
-    seconds = community.interval_seconds
-    first = max(known[0], after - after % seconds + seconds)
-    starts = range(first, min(last_ended(now, seconds) + seconds, first + limit * seconds), seconds)
-    last = starts.stop - seconds
-    return Overview(
-        starts=starts,
-        span=span(conn, community.community, first, last),
-        settled={item.start: item for item in settled_between(conn, community.community, first, last)},
-        expected=expected(conn, community.community),
-    )
-
-
-def settled_between(conn: Connection, community: str, first: int, last: int) -> list[SettledInterval]:
-    """Return the settled intervals that begin between two times, both included, in order."""
-    owned = {"bucket": bucket_of(community), "community": community}
-    interval, absent = settled_interval_table.c, settled_without_table.c
-    without: defaultdict[int, list[str]] = defaultdict(list)
-    rows = select(absent.start, absent.site).filter_by(**owned).where(absent.start.between(first, last))
-    for start, site in conn.execute(rows.order_by(absent.start, absent.site)):
-        without[start].append(site)
-    count = select(reading_table.c.start, func.count()).filter_by(**owned).group_by(reading_table.c.start)
-    readings = dict(conn.execute(count.where(reading_table.c.start.between(first, last))).tuples().all())
-    settled = select(settled_interval_table).filter_by(**owned).where(interval.start.between(first, last))
-    return [
-        SettledInterval(
-            start=row.start,
-            grid_wh=row.grid_wh,
-            entry=row.entry,
-            without=tuple(without[row.start]),
-            late=readings[row.start] - row.readings,
-        )
-        for row in conn.execute(settled.order_by(interval.start))
-    ]
-
-
-def lines(conn: Connection, community: str, owner: str, start: int, end: int) -> list[Line]:
-    """Return an owner's settled intervals that begin in [start, end), in order."""
-    part, interval = settled_owner_interval_table.c, settled_interval_table.c
-    same = (part.bucket == interval.bucket) & (part.community == interval.community) & (part.start == interval.start)
-    rows = select(part.start, interval.seconds, part.net_wh, part.local_wh, part.grid_wh, part.points_micro)
-    rows = rows.add_columns(part.quality).join_from(settled_owner_interval_table, settled_interval_table, same)
-    rows = rows.where(part.bucket == bucket_of(community), part.community == community, part.owner == owner)
-    rows = rows.where(part.start >= start, part.start < end).order_by(part.start)
-    return [Line(*row) for row in conn.execute(rows)]
 
 
 def settled_through(conn: Connection, community: str) -> int | None:

@@ -34,7 +34,15 @@ class CommunityBody(Body):
     name: Name
     time_zone: Annotated[str, Field(examples=["Europe/Berlin"])]
     interval_seconds: Annotated[int, Field(ge=1, le=INTERVAL_SECONDS_MAX, description="divides 1800")] = 1800
-    cycle_seconds: Annotated[int, Field(ge=1, le=WEEK_SECONDS, description="how often it is settled")] | None = None
+    cycle_seconds: (
+        Annotated[
+            int,
+            Field(
+                ge=1, le=WEEK_SECONDS, description="how often it is settled: the interval, 1800, 3600, 86400 or 604800"
+            ),
+        ]
+        | None
+    ) = None
     grace_seconds: Annotated[int, Field(ge=0, le=GRACE_SECONDS_MAX, description="how long late sites hold it up")] = (
         86_400
     )
@@ -59,17 +67,11 @@ class CommunityAnswer(CommunityBody):
     cycle_seconds: int
 
 
-class OwnerBody(Body):
-    """Who pays and is paid at a tap."""
+class CommunitiesAnswer(Body):
+    """A page of communities; `next` is the last one where there may be more."""
 
-    name: Name
-
-
-class OwnerAnswer(OwnerBody):
-    """The owner as it stands."""
-
-    community: Identifier
-    owner: Identifier
+    communities: list[CommunityAnswer]
+    next: Identifier | None
 
 
 class SiteItem(Body):
@@ -100,6 +102,8 @@ class SettingsMessage(Body):
     time_scale: Annotated[int, Field(ge=1, le=TIME_SCALE_MAX)]
     main_owner: Identifier
     owners: Annotated[dict[Identifier, Name], Field(description="names by id")]
+    currency: str | None = None
+    points_per_unit: int | None = None
 
 
 class CodeBody(Body):

@@ -1,44 +1,68 @@
-"""Communities, owners and sites for the operator; its settings for a site."""
+"""Communities and sites for those who run or read them; its settings for a site."""
+
+from dataclasses import asdict
+from typing import assert_never
 
 from aiohttp import web
 
 from cloud.endpoint import DATABASE, Endpoint, PageQuery, answer, body_of, now, query_of, signed_answer
-from cloud.errors import NOT_FOUND, UNPROCESSABLE, Refused
-from cloud.principal import Scope, site_of
+from cloud.errors import FORBIDDEN, MALFORMED, NOT_FOUND, Refused
+from cloud.principal import READERS, STAFF, Scope, principal_of, site_of
 from cloud.wire import time_text
-from cloud.wire.session import OWNERS_MAX
 
 from . import store
-from .bodies import CommunityAnswer, CommunityBody, OwnerAnswer, OwnerBody, SettingsMessage, SiteItem, SitesAnswer
+from .bodies import CommunitiesAnswer, CommunityAnswer, CommunityBody, SettingsMessage, SiteItem, SitesAnswer
 from .problems import INTERVAL_FIXED
 from .store import Changed, Community
 
+OPERATORS_MEMBERS = ("time_zone", "interval_seconds", "currency", "points_per_unit")
+CYCLES = (1800, 3600, 86_400, 604_800)
+CYCLES_SAID = "1800, 3600, 86400 (the local day) and 604800 (the local week)"
 CHANGED: web.AppKey[Changed] = web.AppKey("changed")  # what else happens when a community changes; wired by the app
 
 
 async def put_community(request: web.Request) -> web.Response:
-    """Create a community or change its settings."""
+    """Create a community or change its settings; its manager changes those that touch nobody's money or measuring."""
     name = request.match_info["community"]
     body = await body_of(request, CommunityBody)
     cycle_seconds = body.cycle_seconds or body.interval_seconds
+    if cycle_seconds not in (body.interval_seconds, *CYCLES):
+        raise Refused(MALFORMED, f"cycle_seconds is the interval or one of {CYCLES_SAID}")
     wanted = Community(**body.model_dump() | {"community": name, "cycle_seconds": cycle_seconds})
-    if not await request.app[DATABASE].write(store.put_community, wanted, now(request), request.app[CHANGED]):
-        raise Refused(INTERVAL_FIXED, "a community's interval cannot change once a site has paired")
-    return answer(CommunityAnswer(**body.model_dump() | {"community": name, "cycle_seconds": cycle_seconds}))
-
-
-async def put_owner(request: web.Request) -> web.Response:
-    """Create an owner or change its name."""
-    community, owner = request.match_info["community"], request.match_info["owner"]
-    body = await body_of(request, OwnerBody)
-    kept = await request.app[DATABASE].write(
-        store.put_owner, community, owner, body.name, now(request), changed=request.app[CHANGED]
+    fixed = OPERATORS_MEMBERS if principal_of(request).scope is Scope.MANAGER else ()
+    outcome = await request.app[DATABASE].write(
+        store.put_community, wanted, now(request), request.app[CHANGED], fixed=fixed
     )
-    if kept == "no-community":
-        raise Refused(NOT_FOUND, f"there is no community {community}")
-    if kept == "too-many-owners":
-        raise Refused(UNPROCESSABLE, f"a community has at most {OWNERS_MAX} owners")
-    return answer(OwnerAnswer(community=community, owner=owner, name=body.name))
+    match outcome:
+        case "kept":
+            return answer(_community(wanted))
+        case "interval-fixed":
+            raise Refused(INTERVAL_FIXED, "a community's interval cannot change once a site has paired")
+        case "others-members":
+            raise Refused(FORBIDDEN, f"only the operator creates a community and changes {', '.join(fixed)}")
+        case _:
+            assert_never(outcome)
+
+
+async def get_community(request: web.Request) -> web.Response:
+    """Tell a community's settings."""
+    name = request.match_info["community"]
+    found = await request.app[DATABASE].read(store.community_of, name)
+    if found is None:
+        raise Refused(NOT_FOUND, f"there is no community {name}")
+    return answer(_community(found))
+
+
+async def get_communities(request: web.Request) -> web.Response:
+    """List the communities the caller reaches: its own, or all."""
+    page, only = query_of(request, PageQuery), principal_of(request).community
+    found = await request.app[DATABASE].read(store.communities_page, only, page.after, page.limit)
+    last = found[-1].community if len(found) == page.limit else None
+    return answer(CommunitiesAnswer(communities=[_community(community) for community in found], next=last))
+
+
+def _community(community: Community) -> CommunityAnswer:
+    return CommunityAnswer.model_construct(**asdict(community))
 
 
 async def get_sites(request: web.Request) -> web.Response:
@@ -72,31 +96,39 @@ COMMUNITY = "/v1/communities/{community}"
 
 ENDPOINTS = (
     Endpoint(
+        "GET",
+        "/v1/communities",
+        "The communities the caller reaches",
+        get_communities,
+        scope=READERS,
+        query=PageQuery,
+        answers={200: CommunitiesAnswer},
+    ),
+    Endpoint(
         "PUT",
         COMMUNITY,
         "Create a community or change its settings",
         put_community,
-        scope=Scope.OPERATOR,
+        scope=STAFF,
         body=CommunityBody,
         answers={200: CommunityAnswer},
         problems=(INTERVAL_FIXED,),
     ),
     Endpoint(
-        "PUT",
-        COMMUNITY + "/owners/{owner}",
-        "Create an owner or change its name",
-        put_owner,
-        scope=Scope.OPERATOR,
-        body=OwnerBody,
-        answers={200: OwnerAnswer},
-        problems=(NOT_FOUND, UNPROCESSABLE),
+        "GET",
+        COMMUNITY,
+        "A community's settings",
+        get_community,
+        scope=(*READERS, Scope.OWNER),
+        answers={200: CommunityAnswer},
+        problems=(NOT_FOUND,),
     ),
     Endpoint(
         "GET",
         COMMUNITY + "/sites",
         "The sites of a community",
         get_sites,
-        scope=Scope.OPERATOR,
+        scope=READERS,
         query=PageQuery,
         answers={200: SitesAnswer},
     ),

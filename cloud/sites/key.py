@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from nacl.bindings import crypto_core_ed25519_is_valid_point
+from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
+from nacl.exceptions import BadSignatureError
 
 from cloud.wire import WireError, detached_parts, from_base64url
 
 KEY_BYTES = 32
+MARK_BYTES = 64
 
 
 def sound(public_key: str) -> bool:
@@ -33,8 +33,10 @@ def signer(signature: str | None, raw: bytes, keys: Mapping[str, str]) -> str | 
         return None
     if kid not in keys:
         return None
+    if len(mark) != MARK_BYTES:
+        return None
     try:
-        Ed25519PublicKey.from_public_bytes(from_base64url(keys[kid], "public_key")).verify(mark, signed)
-    except InvalidSignature:
+        crypto_sign_open(mark + signed, from_base64url(keys[kid], "public_key"))  # twice as fast as `cryptography`
+    except BadSignatureError:
         return None
     return kid

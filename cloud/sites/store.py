@@ -1,6 +1,6 @@
 """Keeps communities, their owners and their sites."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -18,11 +18,10 @@ from sqlalchemy import (
 
 from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, insert_new, metadata, new_id
 from cloud.wire import PairingRequest, Settings
-from cloud.wire.session import OWNERS_MAX
 
 # told, within the transaction, that what sites know of their community (connection, its id, now) is another now
 type Changed = Callable[[Connection, str, int], None]
-type OwnerKept = Literal["kept", "no-community", "too-many-owners"]
+type CommunityKept = Literal["kept", "interval-fixed", "others-members"]
 
 community_table = Table(
     "community",
@@ -50,6 +49,17 @@ owner_table = Table(
     Column("owner", TEXT, primary_key=True),
     Column("name", TEXT, nullable=False),
     Column("created_at", WHOLE, nullable=False),
+    Column("mail", TEXT),
+    Column("phone", TEXT),
+    Column("language", TEXT),
+    Column("address_lines", TEXT),  # one a line
+    Column("postal_code", TEXT),
+    Column("city", TEXT),
+    Column("country", TEXT),
+    Column("payment_provider", TEXT),
+    Column("payment_token", TEXT),  # the provider's word for the means of payment, never the means itself
+    Column("prepaid", WHOLE),  # 1: supplied only while there are points; NULL is 0
+    Column("changed_at", WHOLE),
     ForeignKeyConstraint(["bucket", "community"], ["community.bucket", "community.community"]),
     **STRICT,
 )
@@ -103,19 +113,23 @@ class Site:
     quarantine_reason: str | None
 
 
-def put_community(conn: Connection, community: Community, now: int, changed: Changed | None = None) -> bool:
-    """Create a community or change its settings; False if the interval would change under sites that measure by it."""
+def put_community(
+    conn: Connection, community: Community, now: int, changed: Changed | None = None, *, fixed: Sequence[str] = ()
+) -> CommunityKept:
+    """Create a community or change its settings; with `fixed` members it must stand and they must stay."""
     before = community_of(conn, community.community, locked=True)
+    if fixed and (before is None or any(getattr(before, name) != getattr(community, name) for name in fixed)):
+        return "others-members"
     shifts = before is not None and before.interval_seconds != community.interval_seconds
     if shifts and sites_of(conn, community.community, limit=1):
-        return False
+        return "interval-fixed"
     key = {"bucket": bucket_of(community.community), "community": community.community}
     others = {name: getattr(community, name) for name in COMMUNITY_MEMBERS}
     if not insert_new(conn, community_table, key | others | {"created_at": now}):
         conn.execute(update(community_table).filter_by(**key).values(others))
     if changed is not None and before != community:
         changed(conn, community.community, now)
-    return True
+    return "kept"
 
 
 COMMUNITY_MEMBERS = (
@@ -130,9 +144,10 @@ COMMUNITY_MEMBERS = (
 
 
 def community_of(conn: Connection, community: str, *, locked: bool = False) -> Community | None:
-    """Return a community, if there is one of this name; `locked` keeps other writers off until the end."""
+    """Return a community, if there is one of this name; `locked` keeps others who ask so off until the end."""
     rows = select(community_table).filter_by(bucket=bucket_of(community), community=community)
-    row = conn.execute(rows.with_for_update() if locked else rows).one_or_none()
+    # the key stays: whoever adds what refers to it need not wait
+    row = conn.execute(rows.with_for_update(key_share=True) if locked else rows).one_or_none()
     return None if row is None else _community(row)
 
 
@@ -141,25 +156,16 @@ def communities(conn: Connection) -> list[Community]:
     return [_community(row) for row in conn.execute(select(community_table).order_by(community_table.c.community))]
 
 
+def communities_page(conn: Connection, only: str | None, after: str, limit: int) -> list[Community]:
+    """Return a page of the communities, by id; at most the one that is named."""
+    rows = select(community_table).where(community_table.c.community > after)
+    if only is not None:
+        rows = rows.filter_by(bucket=bucket_of(only), community=only)
+    return [_community(row) for row in conn.execute(rows.order_by(community_table.c.community).limit(limit))]
+
+
 def _community(row: Row[Any]) -> Community:
     return Community(row.community, *(getattr(row, name) for name in COMMUNITY_MEMBERS))
-
-
-def put_owner(
-    conn: Connection, community: str, owner: str, name: str, now: int, *, changed: Changed | None = None
-) -> OwnerKept:
-    """Create an owner or change its name, as long as a site's settings can name them all."""
-    if community_of(conn, community, locked=True) is None:
-        return "no-community"
-    owners = owners_of(conn, community)
-    if owner not in owners and len(owners) >= OWNERS_MAX:
-        return "too-many-owners"
-    key = {"bucket": bucket_of(community), "community": community, "owner": owner}
-    if not insert_new(conn, owner_table, key | {"name": name, "created_at": now}):
-        conn.execute(update(owner_table).filter_by(**key).values(name=name))
-    if changed is not None and owners.get(owner) != name:
-        changed(conn, community, now)
-    return "kept"
 
 
 def owners_of(conn: Connection, community: str) -> Mapping[str, str]:
@@ -194,6 +200,8 @@ def settings_of(conn: Connection, community: str, site: str) -> Settings | None:
         time_scale=found.time_scale,
         main_owner=found.main_owner,
         owners=owners_of(conn, community),
+        currency=owned.currency,
+        points_per_unit=owned.points_per_unit,
     )
 
 

@@ -1,10 +1,12 @@
 """The batch: signed, numbered and chained intervals of a site's boundary taps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal, get_args
 
 from .strict import (
+    INTEGER_MAX,
     VERSION,
     WireError,
     check_version,
@@ -28,6 +30,8 @@ INTERVAL_SECONDS_MAX = 1800  # an interval's length divides half an hour
 
 type Quality = Literal["ok", "estimated", "missing", "reset"]
 
+QUALITIES = frozenset(get_args(Quality.__value__))
+
 
 @dataclass(frozen=True, slots=True)
 class TapColumns:
@@ -43,13 +47,17 @@ class TapColumns:
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """`count` intervals of `seconds` each from `start` on, half open, under tree revision `tree_rev`."""
+    """`count` intervals of `seconds` each from `start` on, half open, under tree revision `tree_rev`.
+
+    With `amends`, they measure better what was sent before as estimated, and take its place.
+    """
 
     start: int
     seconds: int
     count: int
     tree_rev: int
     taps: Mapping[str, TapColumns]
+    amends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,10 @@ class Batch:
                 tap_id: plain_members(columns) | {"upstream_owner": columns.upstream_owner}
                 for tap_id, columns in self.intervals.taps.items()
             }
-            data["intervals"] = plain_members(self.intervals) | {"start": time_text(self.intervals.start), "taps": taps}
+            named = plain_members(self.intervals) | {"start": time_text(self.intervals.start), "taps": taps}
+            if not self.intervals.amends:
+                del named["amends"]  # one that amends nothing is written as before there were amendments
+            data["intervals"] = named
         data["incidents"] = [plain_members(incident) | {"at": time_text(incident.at)} for incident in self.incidents]
         return data
 
@@ -119,11 +130,19 @@ def _intervals(batch: Mapping[str, Any]) -> Intervals:
         seconds=seconds,
         count=count,
         tree_rev=whole(take(data, "tree_rev", where), f"{where}.tree_rev", 1),
+        amends=_amends(data, f"{where}.amends"),
         taps={
             identifier(tap_id, f"{where}.taps"): _columns(member, count, f"{where}.taps.{tap_id}")
             for tap_id, member in taps.items()
         },
     )
+
+
+def _amends(data: Mapping[str, Any], where: str) -> bool:
+    amends = data.get("amends", False)
+    if not isinstance(amends, bool):
+        raise WireError(where, "is neither true nor false")
+    return amends
 
 
 def _columns(data: Any, count: int, where: str) -> TapColumns:
@@ -133,37 +152,45 @@ def _columns(data: Any, count: int, where: str) -> TapColumns:
     return TapColumns(
         owner=identifier(take(data, "owner", where), f"{where}.owner"),
         upstream_owner=None if upstream is None else identifier(upstream, f"{where}.upstream_owner"),
-        import_wh=_column(data, "import_wh", count, where, _energy),
-        export_wh=_column(data, "export_wh", count, where, _energy),
-        register_wh=_column(data, "register_wh", count, where, _registers),
-        quality=_column(data, "quality", count, where, _quality),
+        import_wh=_energies(data, "import_wh", count, where),
+        export_wh=_energies(data, "export_wh", count, where),
+        register_wh=_registers(data, count, where),
+        quality=_qualities(data, count, where),
     )
 
 
-def _column[T](
-    data: Mapping[str, Any], key: str, count: int, where: str, item: Callable[[Any, str], T]
-) -> tuple[T, ...]:
+def _column(data: Mapping[str, Any], key: str, count: int, where: str) -> list[Any]:
     values = items(data, key, where, count)
     if len(values) != count:
         raise WireError(f"{where}.{key}", f"does not hold {count} items")
-    return tuple(item(value, f"{where}.{key}") for value in values)
+    return values
 
 
-def _energy(value: Any, where: str) -> int:
-    return whole(value, where, 0)
+def _energies(data: Mapping[str, Any], key: str, count: int, where: str) -> tuple[int, ...]:
+    values = _column(data, key, count, where)
+    _check_whole(values, f"{where}.{key}")
+    return tuple(values)
 
 
-def _registers(value: Any, where: str) -> tuple[int, int]:
-    if not isinstance(value, list) or len(value) != 2:
-        raise WireError(where, "is not a pair of registers")
-    return whole(value[0], where, 0), whole(value[1], where, 0)
+def _registers(data: Mapping[str, Any], count: int, where: str) -> tuple[tuple[int, int], ...]:
+    pairs = _column(data, "register_wh", count, where)
+    if set(map(type, pairs)) != {list} or set(map(len, pairs)) != {2}:
+        raise WireError(f"{where}.register_wh", "is not a pair of registers")
+    _check_whole([*chain.from_iterable(pairs)], f"{where}.register_wh")
+    return tuple((imported, exported) for imported, exported in pairs)
 
 
-def _quality(value: Any, where: str) -> Quality:
-    if value not in get_args(Quality.__value__):
-        raise WireError(where, "is no known quality")
-    quality: Quality = value
-    return quality
+def _check_whole(values: list[Any], where: str) -> None:
+    """Hold a whole column to what `whole` asks of each: the cloud reads hundreds of thousands of numbers a second."""
+    if set(map(type, values)) != {int} or min(values) < 0 or max(values) > INTEGER_MAX:
+        raise WireError(where, f"holds something that is not a whole number from 0 to {INTEGER_MAX}")
+
+
+def _qualities(data: Mapping[str, Any], count: int, where: str) -> tuple[Quality, ...]:
+    values = _column(data, "quality", count, where)
+    if set(map(type, values)) != {str} or not QUALITIES.issuperset(values):
+        raise WireError(f"{where}.quality", "is no known quality")
+    return tuple(values)
 
 
 def _incident(data: Any) -> Incident:

@@ -8,6 +8,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.typing import ConfigType
 from homeassistant.util import dt as dt_util
 
 from .const import CONF_KEY_ID, DOMAIN, LOGGER
@@ -15,10 +16,18 @@ from .coordinator import CommonwattConfigEntry
 from .entity import device_identifiers
 from .issues import clear_issues
 from .runtime import HANDOVERS, open_site, site_folder
+from .services import async_setup_services
 from .site import rehang_orphans
+from .transfers import clear_transfers
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-PLATFORMS = [Platform.BINARY_SENSOR, Platform.SENSOR]
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR, Platform.SWITCH]
+
+
+async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
+    """Offer the actions."""
+    async_setup_services(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) -> bool:
@@ -31,6 +40,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) -
         await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
         # measuring must go on when every entity is disabled
         entry.async_on_unload(runtime.coordinator.async_add_listener(_nothing))
+        if runtime.supply is not None:
+            await runtime.supply.async_start()
         if runtime.cloud is not None:
             await runtime.cloud.async_start()
     except BaseException:
@@ -42,6 +53,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) -
 
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     entry.async_on_unload(entry.add_update_listener(_async_updated))
+    if hass.is_stopping:  # begun by a reload as Home Assistant was told to stop: nobody would close it
+        await runtime.async_close(hass, entry.entry_id)
     return True
 
 
@@ -61,6 +74,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) 
     """
     hass.data.get(HANDOVERS, {}).pop(entry.entry_id, None)
     clear_issues(hass, entry.entry_id)
+    clear_transfers(hass, entry.entry_id)
     folder = site_folder(hass, entry.data[CONF_KEY_ID])
     aside = await hass.async_add_executor_job(_put_aside, folder, dt_util.utcnow())
     if aside is not None:

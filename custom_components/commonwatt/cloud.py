@@ -1,7 +1,7 @@
 """The site's cloud as Home Assistant sees it: the uplink in the background, its news as state, issues and reauth."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,12 +22,16 @@ from .const import (
 )
 from .coordinator import CommonwattConfigEntry, SiteCoordinator
 from .issues import clear_issue, raise_issue
-from .link import CloudClient, Errands, LinkState, SiteKey, Uplink
+from .link import CloudClient, Errands, LinkState, PriceFinding, PriceKeeper, SiteKey, StatementKeeper, Uplink
+from .money import SiteMoney
 from .site import settings_of_cloud
 from .state import CloudState
+from .statement import Day
 from .store import Store
 
 NOTICE_BALANCE = "balance"
+NOTICE_PRICES = "prices"
+NOTICE_STATEMENT = "statement"
 INCIDENT_CLOCK = "clock-offset"
 
 type NoticeHandler = Callable[[Mapping[str, Any]], None]  # given a notice's body
@@ -68,9 +72,17 @@ class SiteCloud:
         self._error: str | None = None
         self._clock_is_off = False
         self._task: asyncio.Task[None] | None = None
-        self._handlers: dict[str, NoticeHandler] = {NOTICE_BALANCE: self._show_balance}
+        self._handlers: dict[str, NoticeHandler] = {
+            NOTICE_BALANCE: self._show_balance,
+            NOTICE_PRICES: self._fetch_prices,
+            NOTICE_STATEMENT: self._fetch_statement,
+        }
         self.client = client
-        self.errands = Errands()
+        self.statements = StatementKeeper(store.outbox, store.run, site.settings.main_owner)
+        self.prices = PriceKeeper(store.outbox, store.run, self._on_price_findings, _now)
+        self.errands = Errands(
+            [self.prices, SiteMoney(hass, entry, store, site.settings, self._show_today), self.statements]
+        )
         self._uplink = Uplink(
             client,
             store.outbox,
@@ -91,6 +103,7 @@ class SiteCloud:
 
     async def async_start(self) -> None:
         """Tell again what was told last, and keep site and cloud in step from now on."""
+        await self.prices.load()
         for kind, handler in self._handlers.items():
             if (body := await self._store.run(self._store.outbox.notice, kind)) is not None:
                 handler(body)
@@ -107,7 +120,10 @@ class SiteCloud:
 
     @callback
     def async_watch(self) -> None:
-        """Raise an issue when the cloud has been out of reach for too long."""
+        """Show the price of the interval that runs; raise an issue when the cloud has been out of reach for long."""
+        settings, at = self._site.settings, int(_now())
+        price = self.prices.window.price_at(settings.main_owner, at - at % settings.interval_seconds)
+        self.state = replace(self.state, price=price)
         now = dt_util.utcnow().timestamp()
         if self._down_since is not None and now - self._down_since > UNREACHABLE_SECONDS_MAX:
             words = {"url": self._entry.data[CONF_URL], "error": self._error or "-"}
@@ -165,6 +181,35 @@ class SiteCloud:
             LOGGER.warning("%s: a notice of the balance says nothing: %s", self._entry.title, error)
             return
         self.state = replace(self.state, balance_micro=balance.balance_micro, settled_through=balance.settled_through)
+        self.errands.wake()  # something was settled, or points moved
+
+    def _fetch_prices(self, _body: Mapping[str, Any]) -> None:
+        self.prices.hurry()
+        self.errands.wake()
+
+    @callback
+    def _on_price_findings(self, findings: Sequence[PriceFinding]) -> None:
+        """Show the last price that was told otherwise too late."""
+        found = findings[-1]
+        words = {
+            "owner": self._site.settings.owners.get(found.owner, found.owner),
+            "start": wire.time_text(found.start),
+            "count": str(len(findings)),
+        }
+        raise_issue(self._hass, self._entry.entry_id, "price_altered", words)
+
+    def _fetch_statement(self, _body: Mapping[str, Any]) -> None:
+        self.statements.hurry()
+        self.errands.wake()
+
+    @callback
+    def _show_today(self, today: Day) -> None:
+        self.state = replace(self.state, today=today)
+        self._site.async_tell()
 
     def _show_link(self, *, connected: bool, clock_offset_ms: int | None) -> None:
         self.state = replace(self.state, connected=connected, clock_offset_ms=clock_offset_ms)
+
+
+def _now() -> float:
+    return dt_util.utcnow().timestamp()

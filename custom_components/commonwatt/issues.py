@@ -9,14 +9,18 @@ from homeassistant.helpers import issue_registry as ir
 from .const import DOMAIN
 
 type IssueKey = Literal[
+    "balance_low",
     "batch_refused",
+    "breaker_failed",
     "clock_offset",
     "clock_set_back",
     "cloud_unreachable",
+    "cut_off",
     "key_lost",
     "link_settings_in_use",
     "outbox_failed",
     "owner_unknown",
+    "price_altered",
     "profile_unknown",
     "tree_refused",
 ]

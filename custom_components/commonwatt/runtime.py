@@ -1,6 +1,6 @@
 """Opening and closing a site: key, outbox, meters, pump and link, each in its order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +10,15 @@ from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, Co
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util.hass_dict import HassKey
 
+from .breaker import build_breakers
 from .cloud import SiteCloud, client_of
 from .const import CONF_KEY_ID, DOMAIN, FOLDER
 from .coordinator import CommonwattConfigEntry, Handover, SiteCoordinator
+from .credit import Price
 from .devices.absent import AbsentMeter
 from .devices.adopted import AdoptedMeter
 from .devices.modbus import ModbusMeter, tcp_params
-from .devices.port import Meter
+from .devices.port import Breaker, Meter
 from .devices.profile import Profile, load_profiles
 from .errors import BadSignature, CloudRefused, CloudUnreachable, KeyFileError, NotAuthorised, OutboxError
 from .issues import clear_issue, raise_issue, show_issue
@@ -35,17 +37,21 @@ from .site import (
     tree_taps,
 )
 from .store import Store
+from .supply import NOTICE_CREDIT, Parts, Prices, Supply
+from .transfers import Transfers, async_take_up
 
 HANDOVERS: HassKey[dict[str, Handover]] = HassKey(f"{DOMAIN}_handovers")
 
 
 @dataclass(slots=True)
 class SiteRuntime:
-    """A running site; `cloud` is None for a site without one."""
+    """A running site; `cloud` and `supply` are None for a site without a cloud."""
 
     coordinator: SiteCoordinator
     store: Store
     cloud: SiteCloud | None
+    supply: Supply | None
+    breakers: Mapping[str, Breaker]
     profiles: Mapping[str, Profile]
     key_id: str
     device_id: str
@@ -56,6 +62,8 @@ class SiteRuntime:
         if self.closed:
             return
         self.closed = True
+        if self.supply is not None:
+            await self.supply.async_stop()
         if self.cloud is not None:
             await self.cloud.async_stop()
         if (handover := await self.coordinator.async_end()) is not None:
@@ -106,11 +114,16 @@ async def _build(hass: HomeAssistant, entry: CommonwattConfigEntry, store: Store
     former = await store.async_newest_parents()
     rehang_orphans(hass, entry, former)
     remember_taps(hass, entry)
+    if client is None:
+        settings = settings_of_entry(entry.data, tap_configs(entry).values())
+    else:
+        settings = await _cloud_settings(store, client)
+    standings = None if client is None else await async_take_up(hass, entry, store, settings)
     taps = tap_configs(entry)
-    settings = settings_of_entry(entry.data, taps.values()) if client is None else await _cloud_settings(store, client)
     _check_tree(taps, settings)
     _tell_unknown_owners(hass, entry, taps, settings)
     profiles = await hass.async_add_executor_job(load_profiles)
+    meters = build_meters(hass, entry, taps, profiles)
     handover = hass.data.get(HANDOVERS, {}).pop(entry.entry_id, None)
     coordinator = SiteCoordinator(
         hass,
@@ -118,11 +131,18 @@ async def _build(hass: HomeAssistant, entry: CommonwattConfigEntry, store: Store
         store=store,
         settings=settings,
         taps=taps,
-        meters=build_meters(hass, entry, taps, profiles),
+        meters=meters,
         handover=handover,
     )
     cloud = None if client is None else SiteCloud(hass, entry, store, client, coordinator)
     coordinator.cloud = cloud
+    if cloud is not None:
+        transfers = Transfers(hass, entry, store, settings)
+        transfers.follow(cloud, standings)
+    breakers = build_breakers(hass, taps, meters)
+    supply = None
+    if cloud is not None:
+        supply = _supply(hass, entry, cloud, Parts(store, coordinator, breakers, prices_of(cloud)))
     site_device = dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,
         identifiers={(DOMAIN, entry.data[CONF_KEY_ID])},
@@ -130,7 +150,28 @@ async def _build(hass: HomeAssistant, entry: CommonwattConfigEntry, store: Store
         manufacturer="Commonwatt",
         name=entry.title,
     )
-    return SiteRuntime(coordinator, store, cloud, profiles, entry.data[CONF_KEY_ID], site_device.id)
+    return SiteRuntime(coordinator, store, cloud, supply, breakers, profiles, entry.data[CONF_KEY_ID], site_device.id)
+
+
+def _supply(hass: HomeAssistant, entry: CommonwattConfigEntry, cloud: SiteCloud, parts: Parts) -> Supply:
+    supply = Supply(hass, entry, parts, in_touch=lambda: cloud.state.connected)
+    cloud.listen(NOTICE_CREDIT, supply.hear)
+    return supply
+
+
+def prices_of(cloud: SiteCloud) -> Prices:
+    """Return what tells the grid's prices as the cloud promised them."""
+
+    async def prices(owner: str, starts: Sequence[int]) -> Mapping[int, Price]:
+        found = await cloud.prices.prices(owner, starts)
+        if starts and not found:  # as of an owner who had no tap here when prices were fetched
+            cloud.prices.hurry()
+            cloud.errands.wake()
+        return {
+            start: Price(price.grid_buy_micro_per_wh, price.grid_sell_micro_per_wh) for start, price in found.items()
+        }
+
+    return prices
 
 
 async def _cloud_settings(store: Store, client: CloudClient) -> SiteSettings:

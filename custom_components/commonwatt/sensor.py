@@ -1,6 +1,6 @@
 """What a site shows: registers and power per tap, net energy per owner, and how it stands with its cloud."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args, override
@@ -12,7 +12,7 @@ from homeassistant.components.sensor import (
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.const import EntityCategory, UnitOfEnergy, UnitOfPower, UnitOfTime
+from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfEnergy, UnitOfPower, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
@@ -20,14 +20,17 @@ from homeassistant.util import dt as dt_util
 
 from .coordinator import CommonwattConfigEntry
 from .entity import OwnerEntity, SiteEntity, TapEntity
+from .link import OwnerPrice
 from .metering import Reading
 from .runtime import SiteRuntime
 from .site import TapConfig
 from .state import CloudState, OwnerState, SiteState, TapState
+from .supply import Supply
 from .wire import Quality
 
 PARALLEL_UPDATES = 0
 
+MILLI = 1_000
 MICRO = 1_000_000
 
 
@@ -167,6 +170,14 @@ CLOUD_SENSORS: tuple[CloudSensorDescription, ...] = (
         value_fn=lambda cloud: None if cloud.balance_micro is None else cloud.balance_micro / MICRO,
     ),
     CloudSensorDescription(
+        key="local_share_today",
+        translation_key="local_share_today",
+        native_unit_of_measurement=PERCENTAGE,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        value_fn=lambda cloud: None if cloud.today is None else cloud.today.near_percent,
+    ),
+    CloudSensorDescription(
         key="last_settled_interval",
         translation_key="last_settled_interval",
         device_class=SensorDeviceClass.TIMESTAMP,
@@ -186,6 +197,57 @@ CLOUD_SENSORS: tuple[CloudSensorDescription, ...] = (
 )
 
 
+# points are no currency; where a community has one, cost is told in it
+COST_IN_POINTS = CloudSensorDescription(
+    key="cost_today",
+    translation_key="cost_today_points",
+    suggested_display_precision=2,
+    value_fn=lambda cloud: None if cloud.today is None else cloud.today.cost_micro / MICRO,
+)
+COST_IN_CURRENCY = CloudSensorDescription(
+    key="cost_today",
+    translation_key="cost_today",
+    device_class=SensorDeviceClass.MONETARY,
+    suggested_display_precision=2,
+    value_fn=COST_IN_POINTS.value_fn,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceSensorDescription(SensorEntityDescription):
+    """A price of the main owner in the interval that runs, in micro-points per Wh."""
+
+    price_fn: Callable[[OwnerPrice], int | None]
+
+
+PRICES: Mapping[str, Callable[[OwnerPrice], int | None]] = {
+    "grid_price": lambda price: price.grid_buy_micro_per_wh,
+    "feed_in_price": lambda price: price.grid_sell_micro_per_wh,
+    "local_price": lambda price: price.local_micro_per_wh,
+}
+PRICES_IN_CURRENCY = tuple(
+    PriceSensorDescription(key=key, translation_key=key, suggested_display_precision=4, price_fn=price_fn)
+    for key, price_fn in PRICES.items()
+)
+PRICES_IN_POINTS = tuple(
+    PriceSensorDescription(key=key, translation_key=f"{key}_points", suggested_display_precision=2, price_fn=price_fn)
+    for key, price_fn in PRICES.items()
+)
+
+# off by default: most owners do not pay ahead
+CREDIT_RESERVE = SensorEntityDescription(
+    key="credit_reserve",
+    translation_key="credit_reserve",
+    device_class=SensorDeviceClass.ENERGY_STORAGE,
+    entity_category=EntityCategory.DIAGNOSTIC,
+    entity_registry_enabled_default=False,
+    native_unit_of_measurement=UnitOfEnergy.WATT_HOUR,
+    suggested_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+    suggested_display_precision=1,
+    state_class=SensorStateClass.MEASUREMENT,
+)
+
+
 async def async_setup_entry(
     hass: HomeAssistant, entry: CommonwattConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
@@ -200,6 +262,13 @@ async def async_setup_entry(
     if runtime.cloud is not None:
         site += [SiteSensor(runtime, description) for description in SITE_WITH_CLOUD_SENSORS]
         site += [CloudSensor(runtime, description) for description in CLOUD_SENSORS]
+        site.append(CostSensor(runtime))
+        settings = runtime.coordinator.settings
+        in_currency = settings.currency is not None and settings.points_per_unit is not None
+        prices = PRICES_IN_CURRENCY if in_currency else PRICES_IN_POINTS
+        site += [PriceSensor(runtime, description) for description in prices]
+    if (supply := runtime.supply) is not None:
+        site += [CreditReserve(runtime, owner, supply) for owner in runtime.coordinator.owners]
     async_add_entities(site)
     for tap in runtime.coordinator.taps.values():
         sensors: list[SensorEntity] = [TapSensor(runtime, tap, description) for description in TAP_SENSORS]
@@ -294,6 +363,68 @@ class CloudSensor(SiteEntity, SensorEntity):
     def native_value(self) -> StateType | datetime:
         cloud = self.coordinator.data.cloud
         return None if cloud is None else self.entity_description.value_fn(cloud)
+
+
+class PriceSensor(SiteEntity, SensorEntity):
+    """Shows a price per kWh: in the community's currency, or in points where there is none."""
+
+    entity_description: PriceSensorDescription
+    _attr_state_class = SensorStateClass.MEASUREMENT
+
+    def __init__(self, runtime: SiteRuntime, description: PriceSensorDescription) -> None:
+        """Take the unit of the site's settings; other settings come with a reload."""
+        super().__init__(runtime, description)
+        settings = runtime.coordinator.settings
+        self._points_per_unit = settings.points_per_unit if settings.currency else None
+        if self._points_per_unit is not None:
+            self._attr_native_unit_of_measurement = f"{settings.currency}/{UnitOfEnergy.KILO_WATT_HOUR}"
+
+    @property
+    @override
+    def native_value(self) -> StateType:
+        cloud = self.coordinator.data.cloud
+        price = None if cloud is None or cloud.price is None else self.entity_description.price_fn(cloud.price)
+        # micro-points per Wh are thousandths of a point per kWh
+        return None if price is None else price / MILLI / (self._points_per_unit or 1)
+
+
+class CostSensor(CloudSensor):
+    """Shows what today's energy has cost so far: in the community's currency, or in points where there is none."""
+
+    _attr_state_class = SensorStateClass.TOTAL
+
+    def __init__(self, runtime: SiteRuntime) -> None:
+        """Choose the unit by the site's settings; other settings come with a reload."""
+        settings = runtime.coordinator.settings
+        self._points_per_unit = settings.points_per_unit if settings.currency else None
+        super().__init__(runtime, COST_IN_POINTS if self._points_per_unit is None else COST_IN_CURRENCY)
+        if self._points_per_unit is not None:
+            self._attr_native_unit_of_measurement = settings.currency
+
+    @property
+    @override
+    def last_reset(self) -> datetime | None:
+        return dt_util.start_of_local_day()
+
+    @property
+    @override
+    def native_value(self) -> StateType | datetime:
+        cost = super().native_value
+        return cost / (self._points_per_unit or 1) if isinstance(cost, (int, float)) else None
+
+
+class CreditReserve(OwnerEntity, SensorEntity):
+    """Shows how much energy the points of an owner who pays ahead still buy."""
+
+    def __init__(self, runtime: SiteRuntime, owner: str, supply: Supply) -> None:
+        """Ask the site's supply."""
+        super().__init__(runtime, owner, CREDIT_RESERVE)
+        self._supply = supply
+
+    @property
+    @override
+    def native_value(self) -> StateType:
+        return self._supply.reserves_wh.get(self._owner)
 
 
 def _whole_wh(value: Any) -> int:

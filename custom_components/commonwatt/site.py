@@ -11,6 +11,8 @@ from homeassistant.core import HomeAssistant, callback
 
 from . import wire
 from .const import (
+    CONF_BREAKER_ENTITY,
+    CONF_ESSENTIAL,
     CONF_EXPORT_ENTITY,
     CONF_IMPORT_ENTITY,
     CONF_INTERVAL_SECONDS,
@@ -63,7 +65,10 @@ type Source = EntitiesSource | ModbusSource
 
 @dataclass(frozen=True, slots=True)
 class TapConfig:
-    """One tap as its subentry describes it; `parent` as on the wire: a tap, `island`, or None for the grid."""
+    """One tap as its subentry describes it; `parent` as on the wire: a tap, `island`, or None for the grid.
+
+    `breaker_entity` is a switch (registry id or entity id) that a person chose; an `essential` tap is never cut off.
+    """
 
     tap: str
     subentry_id: str
@@ -74,6 +79,8 @@ class TapConfig:
     parent: str | None
     rated_power_w: int | None
     source: Source
+    breaker_entity: str | None = None
+    essential: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,8 @@ class SiteSettings:
     time_scale: int
     main_owner: str
     owners: Mapping[str, str]
+    currency: str | None = None
+    points_per_unit: int | None = None
 
     def owner_or_main(self, owner: str) -> str:
         """Return the owner, or the main owner in place of one nobody knows."""
@@ -99,7 +108,14 @@ def settings_of_cloud(settings: wire.Settings) -> SiteSettings:
     """Return the cloud's settings in the site's terms; the main owner is always among the owners."""
     owners = dict(settings.owners)
     owners.setdefault(settings.main_owner, settings.main_owner)
-    return SiteSettings(settings.interval_seconds, settings.time_scale, settings.main_owner, owners)
+    return SiteSettings(
+        interval_seconds=settings.interval_seconds,
+        time_scale=settings.time_scale,
+        main_owner=settings.main_owner,
+        owners=owners,
+        currency=settings.currency,
+        points_per_unit=settings.points_per_unit,
+    )
 
 
 def settings_of_entry(data: Mapping[str, Any], taps: Iterable[TapConfig]) -> SiteSettings:
@@ -134,6 +150,8 @@ def tap_config(subentry: ConfigSubentry) -> TapConfig:
         parent=None if upstream == UPSTREAM_GRID else upstream,
         rated_power_w=data.get(CONF_RATED_POWER_W),
         source=source_of(data[CONF_SOURCE]),
+        breaker_entity=data.get(CONF_BREAKER_ENTITY),
+        essential=data.get(CONF_ESSENTIAL, False),
     )
 
 

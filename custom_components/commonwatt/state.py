@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .link import OwnerPrice
 from .metering import Reading
+from .statement import Day
 from .wire import Quality
 
 
@@ -28,12 +30,14 @@ class OwnerState:
 
 @dataclass(frozen=True, slots=True)
 class CloudState:
-    """What the link told last; amounts in micro-points, times in s."""
+    """What the link told last; amounts in micro-points, times in s. `price` is the main owner's, now."""
 
     connected: bool = False
     clock_offset_ms: int | None = None
     balance_micro: int | None = None
     settled_through: int | None = None
+    today: Day | None = None
+    price: OwnerPrice | None = None
 
 
 @dataclass(frozen=True, slots=True)

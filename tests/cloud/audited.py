@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection
 
 from cloud.database import bucket_of
-from cloud.ingest.batches.store import Evidence
+from cloud.ingest.arrivals.arrival import Evidence
 from cloud.ingest.store import keep
 from cloud.settlement.audit.rows.store import batch
 from cloud.sites.access.store import site_key_table
@@ -83,17 +83,26 @@ class Signer:
         raw = to_bytes(tree)
         assert keep_tree(conn, community, tree, raw=raw, signature=self.sign(raw), now=now) == "created"
 
-    def send(self, conn: Connection, start: int, rows: Mapping[str, list[tuple[int, int, Quality]]], now: int) -> None:
+    def send(
+        self,
+        conn: Connection,
+        start: int,
+        rows: Mapping[str, list[tuple[int, int, Quality]]],
+        now: int,
+        *,
+        amends: bool = False,
+        held: str | None = None,
+    ) -> None:
         """Send a batch of some intervals through the door every batch comes in by."""
         taps = {tap: self._columns(tap, row) for tap, row in rows.items()}
         count = len(next(iter(rows.values())))
         self.seq += 1
-        intervals = Intervals(start, HALF_HOUR, count, 1, taps)
+        intervals = Intervals(start, HALF_HOUR, count, 1, taps, amends)
         raw = to_bytes(Batch(self.site, 1, self.seq, self.prev, start + count * HALF_HOUR, intervals))
         self.prev = digest(raw)
         evidence = Evidence(raw, self.prev, self.sign(raw), thumbprint(self.public_key), now * 1000)
         kept = keep(conn, "lane", parse_batch(raw), evidence)
-        assert (kept.verdict, kept.held) == ("created", None)
+        assert (kept.verdict, kept.held) == ("created", held)
 
     def _columns(self, tap: str, rows: list[tuple[int, int, Quality]]) -> TapColumns:
         above = self.tree[tap].parent

@@ -11,12 +11,13 @@ from cloud.ingest.batches.store import batch_table
 from cloud.ingest.reading import Reading
 from cloud.ingest.readings.store import add_readings
 from cloud.schema.tables import metadata
-from cloud.sites.store import Community, put_community, put_owner, site_table
+from cloud.sites.owners.store import put_owner
+from cloud.sites.store import Community, put_community, site_table
 from cloud.sites.trees.store import tree_table
 from cloud.tariff.price import Prices, PriceTexts, read_prices
 from cloud.tariff.store import put_tariff
-from cloud.tariff.validity import Tariff
-from cloud.wire import GENESIS, Quality
+from cloud.tariff.validity import Overlap, Tariff
+from cloud.wire import GENESIS, Quality, Tree, TreeTap, to_bytes
 
 NOON = 1_795_262_400  # 2026-11-21T12:00:00Z
 HALF_HOUR = 1800
@@ -57,7 +58,7 @@ def found(
 ) -> Community:
     """Found a community with owners and, unless `tariff_from` is None, a tariff."""
     settings = Community(community, community.title(), "UTC", HALF_HOUR, cycle_seconds, grace_seconds, None, None)
-    assert put_community(conn, settings, NOON)
+    assert put_community(conn, settings, NOON) == "kept"
     for owner in owners:
         put_owner(conn, community, owner, owner.title(), NOON)
     if tariff_from is not None:
@@ -65,7 +66,7 @@ def found(
     return settings
 
 
-def set_tariff(conn: Connection, community: str, valid_from: int, texts: PriceTexts = TEXTS) -> str:
+def set_tariff(conn: Connection, community: str, valid_from: int, texts: PriceTexts = TEXTS) -> str | Overlap:
     """Put a tariff."""
     prices = read_prices(texts)
     assert isinstance(prices, Prices)
@@ -79,7 +80,8 @@ def add_site(
     owned = {"bucket": bucket_of(community), "community": community, "site": site}
     named = {"name": site.title(), "time_zone": "UTC", "main_owner": main_owner, "time_scale": 1, "paired_at": since}
     conn.execute(site_table.insert().values(owned | named))
-    tree = {"rev": 1, "valid_from": since, "hash": GENESIS, "raw": b"", "signature": "", "received_at": since}
+    raw = to_bytes(Tree(site, 1, since, {"main": TreeTap(main_owner, None)}))
+    tree = {"rev": 1, "valid_from": since, "hash": GENESIS, "raw": raw, "signature": "", "received_at": since}
     conn.execute(tree_table.insert().values(owned | tree))
 
 

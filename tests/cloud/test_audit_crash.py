@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from sqlalchemy import Connection, select
 
 from cloud.config import Config
@@ -66,6 +67,9 @@ def undisturbed(folder: Path, prepare: Callable[[Connection], None]) -> list[lis
     return asyncio.run(run())
 
 
+SALTED = "5a"  # in place of chance: two runs are only then to be compared
+
+
 def child(url: str, after_s: float | None) -> bool:
     """Settle in a child that is killed so long after it began, or never; tell whether it came to its end."""
     command = [sys.executable, "-m", "tests.cloud.settle_child", url, str(NOW)]
@@ -78,8 +82,11 @@ def child(url: str, after_s: float | None) -> bool:
         return process.stdout.read() == b"done\n"
 
 
-def test_killed_at_any_moment_the_ledger_is_the_same_to_the_byte(config: Config, tmp_path: Path) -> None:
+def test_killed_at_any_moment_the_ledger_is_the_same_to_the_byte(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Twenty times dead while it settles; the audit is clean, and every row is that of an undisturbed run."""
+    monkeypatch.setattr("secrets.token_hex", lambda length: SALTED * length)
     seed = random.randrange(2**32)
     sys.stdout.write(f"seed {seed}\n")
     chance = random.Random(seed)

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, update
 
 from cloud.database import bucket_of
 from cloud.ingest import job, store
-from cloud.ingest.batches.store import Evidence, batch_table, chain_table
+from cloud.ingest.arrivals.arrival import Evidence
+from cloud.ingest.batches.store import batch_table, chain_table
 from cloud.ingest.chain import Link, Standing, judge, walk
 from cloud.ingest.job import Releaser
 from cloud.ingest.readings.store import reading_table

@@ -111,7 +111,7 @@ async def test_a_stranger_acknowledges_nothing(cloud: Cloud, site: Site) -> None
 async def test_a_newer_balance_overtakes_the_older(cloud: Cloud, site: Site) -> None:
     """Only how things stand now is worth telling; other kinds are each told."""
     await tell(cloud, site)
-    other = [await tell(cloud, site, "statement") for _ in range(2)]
+    other = [await tell(cloud, site, "owner") for _ in range(2)]
     newest = await tell(cloud, site)
     assert sorted(await listed(site)) == sorted([*other, newest])
     assert await cloud.count(notice_table) == 4
@@ -140,7 +140,7 @@ async def test_an_expired_notice_is_not_shown(cloud: Cloud, site: Site) -> None:
 
 async def test_a_page_holds_the_oldest(cloud: Cloud, site: Site) -> None:
     """More come when these are acknowledged."""
-    notices = [await tell(cloud, site, "statement") for _ in range(NOTICES_PAGE_MAX + 1)]
+    notices = [await tell(cloud, site, "owner") for _ in range(NOTICES_PAGE_MAX + 1)]
     assert await listed(site) == notices[:-1]
 
 
@@ -177,7 +177,7 @@ async def test_what_was_not_acknowledged_comes_again_on_the_next_connection(clou
 async def test_more_than_a_page_is_pushed(cloud: Cloud, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second page follows as the first is acknowledged."""
     monkeypatch.setattr("cloud.notice.store.NOTICES_PAGE_MAX", 3)
-    notices = [await tell(cloud, site, "statement") for _ in range(7)]
+    notices = [await tell(cloud, site, "owner") for _ in range(7)]
     async with socket_of(site) as socket:
         for notice in notices:
             assert (await heard(cloud, socket)).id == notice

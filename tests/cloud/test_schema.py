@@ -18,8 +18,10 @@ from cloud.schema.tables import metadata
 UNDISTRIBUTED = {
     "client": "a client id is unique in the world, and asks for a token before its community is known",
     "cloud_identity": "one row: the key of the whole cloud",
+    "invitation": "a code is unique in the world, and is shown before its community is known",
     "known_key": "a site's key is unique in the world; pairing again finds the site by it",
     "pairing_code": "a code is unique in the world, and is shown before its community is known",
+    "payment_event": "belongs to a provider's account with the whole cloud, and may be about no community's purchase",
     "wrong_code": "belongs to an address, not to a community",
 }
 

@@ -1,13 +1,15 @@
 """From a signed batch to a statement, through the service's own endpoints."""
 
+from dataclasses import replace
+
 import pytest
 
 from cloud.notice.http import BELL
-from cloud.settlement.http import STATEMENT_INTERVALS_MAX
 from cloud.settlement.job import settle
-from cloud.wire import Balance, Notice, compact_parts, parse_balance, parse_notice, time_text
+from cloud.settlement.proof.http import STATEMENT_INTERVALS_MAX
+from cloud.wire import Balance, Notice, Quality, compact_parts, digest, parse_balance, parse_notice, time_text
 
-from .conftest import COMMUNITY, INTERVAL, NOON, Cloud, Reply, Site
+from .conftest import COMMUNITY, INTERVAL, NOON, Cloud, Reply, Site, columns_of
 
 PRICES = {"local": "20", "grid_buy": "30", "grid_sell": "8"}
 START = NOON - 20 * INTERVAL
@@ -64,28 +66,37 @@ async def test_a_statement_tells_intervals_sums_and_balances(cloud: Cloud) -> No
     times = f"from={time_text(START + INTERVAL)}&to={time_text(START + 3 * INTERVAL)}"
     reply = await cloud.operator("GET", f"{COMMUNITY}/owners/anna/statement?{times}")
     assert reply.status == 200
-    lines = [
-        {
-            "start": time_text(START + number * INTERVAL),
-            "seconds": INTERVAL,
-            "net_wh": 850,
-            "local_wh": 333,
-            "grid_wh": 517,
-            "points_micro": ANNA,
-            "quality": "ok",
-        }
-        for number in (1, 2)
-    ]
+    line = {
+        "seconds": INTERVAL,
+        "net_wh": 850,
+        "local_wh": 333,
+        "grid_wh": 517,
+        "direct_wh": 0,
+        "local_micro_per_wh": 20_000,
+        "grid_micro_per_wh": 30_000,
+        "direct_points_micro": 0,
+        "points_micro": ANNA,
+        "quality": "ok",
+        "elsewhere_wh": 0,
+    }
+    for number, told in enumerate(reply.json["lines"], 1):
+        assert told | line | {"start": time_text(START + number * INTERVAL)} == told
+        assert (len(told["blind"]), told["entry"]) == (32, number + 1)
+    energy = {"net_wh": 1700, "local_wh": 666, "grid_wh": 1034, "direct_wh": 0, "points_micro": 2 * ANNA}
+    others = ("corrections_micro", "movements_micro", "fees_micro", "rewards_micro")
+    del reply.json["lines"]
     assert reply.json == {
+        "v": 1,
         "community": COMMUNITY,
         "owner": "anna",
         "from": time_text(START + INTERVAL),
         "to": time_text(START + 3 * INTERVAL),
         "opening_micro": ANNA,
         "closing_micro": 3 * ANNA,
-        "totals": {"net_wh": 1700, "local_wh": 666, "grid_wh": 1034, "points_micro": 2 * ANNA},
+        "totals": energy | dict.fromkeys(others, 0),
         "intervals_waiting": 0,
-        "lines": lines,
+        "next": None,
+        **{name: [] for name in ("corrections", "movements", "transfers", "sites", "entries", "roots")},
     }
 
 
@@ -152,6 +163,7 @@ async def test_settlements_are_listed_settled_and_waiting(cloud: Cloud) -> None:
             "waiting_for": [],
             "settled_without": [],
             "late": 0,
+            "revision": 0,
             "grid_wh": -700,
             "entry": number + 1,
         }
@@ -172,8 +184,9 @@ async def test_a_waiting_interval_names_the_site_it_waits_for(cloud: Cloud, sett
 
 async def test_the_site_hears_its_main_owners_balance(cloud: Cloud, settled: Site) -> None:
     """One signed notice, for the newer overtakes the older."""
-    (notice,) = [_notice(cloud, text) for text in (await settled.get("notices")).json["notices"]]
-    assert (notice.site, notice.kind) == (settled.site, "balance")
+    notices = [_notice(cloud, text) for text in (await settled.get("notices")).json["notices"]]
+    (notice,) = [notice for notice in notices if notice.kind == "balance"]
+    assert notice.site == settled.site
     assert parse_balance(notice.body) == Balance("anna", 3 * ANNA, START + 3 * INTERVAL)
 
 
@@ -198,17 +211,26 @@ async def test_a_tariff_is_answered_with_what_it_is_settled_by(cloud: Cloud) -> 
     await cloud.found()
     reply = await tariff(cloud, NOON, {"local": None, "grid_buy": "21.0005", "grid_sell": "-0.5"})
     assert reply.status == 201
-    assert reply.json == {
-        "community": COMMUNITY,
-        "valid_from": time_text(NOON),
-        "local": None,
-        "grid_buy": "21.0005",
-        "grid_sell": "-0.5",
-        "local_micro_per_wh": None,
-        "grid_buy_micro_per_wh": 21_000,
-        "grid_sell_micro_per_wh": -500,
-        "result": "created",
+    assert {name: reply.json[name] for name in ("kind", "owner", "valid_until")} == {
+        "kind": "flat",
+        "owner": None,
+        "valid_until": None,
     }
+    assert (
+        reply.json
+        | {
+            "community": COMMUNITY,
+            "valid_from": time_text(NOON),
+            "local": None,
+            "grid_buy": "21.0005",
+            "grid_sell": "-0.5",
+            "local_micro_per_wh": None,
+            "grid_buy_micro_per_wh": 21_000,
+            "grid_sell_micro_per_wh": -500,
+            "result": "created",
+        }
+        == reply.json
+    )
     again = await tariff(cloud, NOON)
     assert (again.status, again.json["result"]) == (200, "replaced")
 
@@ -259,3 +281,40 @@ async def test_a_site_may_not_read_the_books(cloud: Cloud, site: Site) -> None:
         reply = await cloud.call("GET", f"/v1/communities/{COMMUNITY}/{what}", token=site.token)
         assert (reply.status, reply.problem) == (403, "forbidden")
         assert (await cloud.call("GET", f"/v1/communities/{COMMUNITY}/{what}")).status == 401
+
+
+async def test_an_amended_batch_becomes_a_correction_on_the_statement(cloud: Cloud, site: Site) -> None:
+    """Estimated at first, measured later: the site sends it again, and every step is told through the endpoints."""
+    assert (await tariff(cloud, 0)).status == 201
+    guessed = columns_of(START, 2)
+    estimated: Quality = "estimated"
+    guessed = {tap: replace(columns, quality=(estimated,) * 2) for tap, columns in guessed.items()}
+    first = site.batch(count=2, taps=guessed)
+    assert (await site.post(first)).json["result"] == "created"
+    await settle(cloud.database, NOON)
+    main = columns_of(START, 2)["main"]
+    opening = main.register_wh[0][0] - main.import_wh[0]
+    better = replace(main, import_wh=(1000, 400), register_wh=((opening + 1000, 0), (opening + 1400, 0)))
+    second = site.batch(seq=2, prev=digest(first), count=2, taps=columns_of(START, 2) | {"main": better}, amends=True)
+    assert (await site.post(second)).json["result"] == "created"
+    await settle(cloud.database, NOON)
+    listed = (await cloud.operator("GET", f"{COMMUNITY}/settlements?limit=2")).json["intervals"]
+    assert [(item["revision"], item["late"]) for item in listed] == [(1, 0), (1, 0)]
+    told = await cloud.operator("GET", f"{COMMUNITY}/owners/anna/statement?to={time_text(NOON + INTERVAL)}")
+    corrections = [(item["net_wh"], item["booked_at"]) for item in told.json["corrections"]]
+    assert corrections == [(300, time_text(NOON)), (-300, time_text(NOON))]
+    lost = replace(better, import_wh=(999, 400), register_wh=((opening + 999, 0), (opening + 1399, 0)))
+    third = site.batch(seq=3, prev=digest(second), count=2, taps=columns_of(START, 2) | {"main": lost}, amends=True)
+    refused = await site.post(third)
+    assert (refused.status, refused.json["reason"]) == (202, "amends-differ")
+    assert (await cloud.operator("GET", f"{COMMUNITY}/proof")).json["energy_sum_wh"] == 0
+
+
+@pytest.mark.parametrize("cycle", [900, 7200, 2 * 86_400, 604_801])
+async def test_a_cycle_nobody_knows_is_refused(cloud: Cloud, cycle: int) -> None:
+    """The interval itself, half an hour, an hour, the local day and the local week are what there is."""
+    settings = {"name": "Lane", "time_zone": "Europe/Berlin", "interval_seconds": INTERVAL, "cycle_seconds": cycle}
+    reply = await cloud.operator("PUT", "lane", settings)
+    assert (reply.status, reply.problem) == (400, "malformed")
+    for known in (INTERVAL, 3600, 86_400, 604_800):
+        assert (await cloud.operator("PUT", "lane", settings | {"cycle_seconds": known})).status == 200

@@ -120,7 +120,7 @@ async def test_an_operator_lists_the_sites_in_pages(cloud: Cloud) -> None:
 
 
 def test_boundary_taps_are_where_the_owner_changes() -> None:
-    """Interior taps are left out; the roots of grid and island have nobody upstream."""
+    """Interior taps are left out; roots have nobody upstream, and what lies below an island is private."""
     taps = {
         "main": TreeTap("anna", None),
         "kitchen": TreeTap("anna", "main"),
@@ -132,5 +132,5 @@ def test_boundary_taps_are_where_the_owner_changes() -> None:
         "main": BoundaryTap("anna", None, island=False),
         "ev": BoundaryTap("ben", "anna", island=False),
         "line": BoundaryTap("anna", None, island=True),
-        "pv": BoundaryTap("sun", "anna", island=False),
+        "pv": BoundaryTap("sun", "anna", island=False, private=True),
     }

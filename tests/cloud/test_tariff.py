@@ -7,11 +7,13 @@ from pathlib import Path
 
 from hypothesis import given, strategies as st
 import pytest
+from sqlalchemy import Connection
 
 from cloud.database import Database
 from cloud.tariff import store
+from cloud.tariff.book import Priced
 from cloud.tariff.price import NotAPrice, Prices, PriceTexts, read_prices
-from cloud.tariff.validity import Tariff, in_force, judge
+from cloud.tariff.validity import Gap, Overlap, Tariff, gaps, in_force, judge
 
 from .ground import HALF_HOUR, NOON, PRICES, OpenDatabase, found, set_tariff
 
@@ -96,14 +98,59 @@ def test_the_newest_tariff_begun_is_in_force(valid_froms: list[int], start: int)
 def test_prices_that_settled_something_stand() -> None:
     """The same again is fine; a change under or after a beginning that intervals have passed is not."""
     unused, used = Tariff(100, PRICES), Tariff(100, PRICES, used_through=200)
-    assert judge(None, Tariff(50, CHEAP_PRICES)) == "created"
-    assert judge(unused, Tariff(100, PRICES)) == "exists"
-    assert judge(used, Tariff(100, PRICES)) == "exists"
-    assert judge(unused, Tariff(100, CHEAP_PRICES)) == "replaced"
-    assert judge(used, Tariff(100, CHEAP_PRICES)) == "settled"
-    assert judge(used, Tariff(199, CHEAP_PRICES)) == "settled"
-    assert judge(used, Tariff(200, CHEAP_PRICES)) == "created"
-    assert judge(unused, Tariff(150, CHEAP_PRICES)) == "created"
+    assert judge(Tariff(50, CHEAP_PRICES), [], []) == "created"
+    assert judge(Tariff(100, PRICES), [unused], []) == "exists"
+    assert judge(Tariff(100, PRICES), [used], [(100, 200)]) == "exists"
+    assert judge(Tariff(100, CHEAP_PRICES), [unused], []) == "replaced"
+    assert judge(Tariff(100, CHEAP_PRICES), [used], [(100, 200)]) == "settled"
+    assert judge(Tariff(199, CHEAP_PRICES), [used], [(100, 200)]) == "settled"
+    assert judge(Tariff(200, CHEAP_PRICES), [used], [(100, 200)]) == "created"
+    assert judge(Tariff(50, CHEAP_PRICES), [used], [(100, 200)]) == "created"
+    assert judge(Tariff(150, CHEAP_PRICES), [unused], []) == "created"
+
+
+def test_a_tariff_that_settled_may_end_where_nothing_is_settled_yet() -> None:
+    """Its prices stand all the same; an end within what they settled, or one taken back, is judged by what it moves."""
+    used = Tariff(100, PRICES, used_through=200)
+    ended = Tariff(100, PRICES, used_through=200, valid_until=300)
+    assert judge(Tariff(100, PRICES, valid_until=199), [used], [(100, 200)]) == "settled"
+    assert judge(Tariff(100, PRICES, valid_until=200), [used], [(100, 200)]) == "replaced"
+    assert judge(Tariff(100, PRICES), [ended], [(100, 200)]) == "replaced"
+    assert judge(Tariff(100, CHEAP_PRICES, valid_until=300), [ended], [(100, 200)]) == "settled"
+
+
+def test_closed_tariffs_do_not_overlap() -> None:
+    """One may begin where another ends; an open one gives way to the next."""
+    closed, opened = Tariff(100, PRICES, valid_until=200), Tariff(300, PRICES)
+    assert judge(Tariff(150, PRICES), [closed, opened], []) == Overlap(closed)
+    assert judge(Tariff(50, PRICES, valid_until=101), [closed, opened], []) == Overlap(closed)
+    assert judge(Tariff(50, PRICES), [closed, opened], []) == "created"
+    assert judge(Tariff(200, PRICES, valid_until=301), [closed, opened], []) == Overlap(opened)
+    assert judge(Tariff(200, PRICES, valid_until=300), [closed, opened], []) == "created"
+    assert judge(Tariff(400, PRICES), [closed, opened], []) == "created"
+
+
+def test_an_own_tariff_does_not_reach_back_into_what_the_community_has_settled() -> None:
+    """Not before it, not across it; it may end before it, or begin after it."""
+    settled = [(100, 200)]
+    assert judge(Tariff(150, PRICES, owner="anna"), [], settled) == "settled"
+    assert judge(Tariff(50, PRICES, owner="anna"), [], settled) == "settled"
+    assert judge(Tariff(50, PRICES, valid_until=100, owner="anna"), [], settled) == "created"
+    assert judge(Tariff(200, PRICES, owner="anna"), [], settled) == "created"
+
+
+def test_a_time_without_a_tariff_is_a_gap() -> None:
+    """Between closed ones and after the last; an open one leaves none."""
+    closed, later = Tariff(100, PRICES, valid_until=200), Tariff(300, PRICES, valid_until=400)
+    assert gaps([closed, later]) == [Gap(200, 300), Gap(400, None)]
+    assert gaps([closed, Tariff(200, PRICES)]) == []
+    assert gaps([]) == []
+
+
+def prices_at(conn: Connection, start: int) -> Prices | None:
+    """Return what an owner without a tariff of its own pays."""
+    priced = store.book(conn, "lane", start, start).at(start, "anna")
+    return None if priced is None else priced.prices
 
 
 @pytest.fixture
@@ -119,11 +166,11 @@ def database(open_database: OpenDatabase, tmp_path: Path) -> Iterator[Database]:
 def test_there_is_no_price_before_the_first_tariff(database: Database) -> None:
     """Settlement waits; it does not guess."""
     with database.engine.begin() as conn:
-        assert store.prices_at(conn, "lane", NOON) is None
+        assert prices_at(conn, NOON) is None
         assert store.first_valid_from(conn, "lane") is None
         assert set_tariff(conn, "lane", NOON) == "created"
-        assert store.prices_at(conn, "lane", NOON - 1) is None
-        assert store.prices_at(conn, "lane", NOON) == PRICES
+        assert prices_at(conn, NOON - 1) is None
+        assert prices_at(conn, NOON) == PRICES
         assert store.first_valid_from(conn, "lane") == NOON
 
 
@@ -134,7 +181,7 @@ def test_a_tariff_is_kept_with_the_texts_it_was_read_from(database: Database) ->
         assert set_tariff(conn, "lane", NOON, CHEAP) == "exists"
         row = conn.execute(store.tariff_table.select()).one()
         assert (row.local_text, row.grid_buy_text, row.grid_sell_text) == (None, "10", "-1")
-        assert store.prices_at(conn, "lane", NOON + 10**9) == CHEAP_PRICES
+        assert prices_at(conn, NOON + 10**9) == CHEAP_PRICES
 
 
 def test_a_tariff_begins_where_an_interval_begins(database: Database) -> None:
@@ -142,7 +189,7 @@ def test_a_tariff_begins_where_an_interval_begins(database: Database) -> None:
     with database.engine.begin() as conn:
         assert set_tariff(conn, "lane", NOON + 1) == "off-boundary"
         assert set_tariff(conn, "nowhere", NOON) == "no-community"
-        assert store.prices_at(conn, "lane", NOON + 1) is None
+        assert prices_at(conn, NOON + 1) is None
 
 
 def test_a_tariff_cannot_come_between_what_is_settled(database: Database) -> None:
@@ -150,15 +197,15 @@ def test_a_tariff_cannot_come_between_what_is_settled(database: Database) -> Non
     with database.engine.begin() as conn:
         set_tariff(conn, "lane", NOON)
         assert set_tariff(conn, "lane", NOON, CHEAP) == "replaced"
-        tariff = store.held_at(conn, "lane", NOON + HALF_HOUR)
-        assert tariff == Tariff(NOON, CHEAP_PRICES)
-        store.mark_used(conn, "lane", tariff, NOON + 2 * HALF_HOUR)
+        book = store.held_book(conn, "lane", NOON + HALF_HOUR, NOON + HALF_HOUR)
+        assert book.at(NOON + HALF_HOUR, "anna") == Priced(CHEAP_PRICES, ("", NOON), None)
+        store.mark_used(conn, "lane", {("", NOON): NOON + 2 * HALF_HOUR})
         assert set_tariff(conn, "lane", NOON) == "settled"
         assert set_tariff(conn, "lane", NOON, CHEAP) == "exists"
         assert set_tariff(conn, "lane", NOON + HALF_HOUR) == "settled"
         assert set_tariff(conn, "lane", NOON + 2 * HALF_HOUR) == "created"
         assert set_tariff(conn, "lane", NOON - HALF_HOUR) == "created"
-        assert store.prices_at(conn, "lane", NOON + HALF_HOUR) == CHEAP_PRICES
+        assert prices_at(conn, NOON + HALF_HOUR) == CHEAP_PRICES
 
 
 def test_how_far_a_tariff_was_used_never_goes_back(database: Database) -> None:
@@ -166,11 +213,8 @@ def test_how_far_a_tariff_was_used_never_goes_back(database: Database) -> None:
     with database.engine.begin() as conn:
         set_tariff(conn, "lane", NOON)
         for end in (NOON + 3 * HALF_HOUR, NOON + HALF_HOUR):
-            tariff = store.held_at(conn, "lane", NOON)
-            assert tariff is not None
-            store.mark_used(conn, "lane", tariff, end)
-        found_again = store.tariff_at(conn, "lane", NOON)
-        assert found_again is not None
+            store.mark_used(conn, "lane", {("", NOON): end})
+        [found_again] = store.tariffs_of(conn, "lane", "")
         assert found_again.used_through == NOON + 3 * HALF_HOUR
 
 
@@ -180,7 +224,8 @@ def test_the_tariffs_of_a_span_begin_with_the_one_in_force_there(database: Datab
         for hours in range(0, 10, 2):
             set_tariff(conn, "lane", NOON + hours * 3600)
         spans = [
-            store.tariffs_between(conn, "lane", NOON + a * 3600, NOON + b * 3600) for a, b in ((3, 5), (2, 4), (-2, -1))
+            store.book(conn, "lane", NOON + a * 3600, NOON + b * 3600).tariffs.get("", ())
+            for a, b in ((3, 5), (2, 4), (-2, -1))
         ]
         begun = [[(tariff.valid_from - NOON) // 3600 for tariff in span] for span in spans]
         assert begun == [[2, 4], [2, 4], []]

@@ -13,6 +13,7 @@ from cloud.wire import (
     Batch,
     Notice,
     Tree,
+    WireError,
     base64url,
     compact_parts,
     detached_parts,
@@ -42,7 +43,10 @@ def test_a_key_has_its_thumbprint(name: str) -> None:
     assert thumbprint(GOLDEN[name]["public_key"]) == GOLDEN[name]["kid"]
 
 
-@pytest.mark.parametrize(("message", "signer"), [("batch", "site_key"), ("tree", "site_key"), ("answer", "cloud_key")])
+@pytest.mark.parametrize(
+    ("message", "signer"),
+    [("batch", "site_key"), ("amending_batch", "site_key"), ("tree", "site_key"), ("answer", "cloud_key")],
+)
 def test_a_detached_signature_holds_over_the_raw_bytes(message: str, signer: str) -> None:
     """And over no others: one more space is another message."""
     raw = GOLDEN[message]["text"].encode()
@@ -67,7 +71,7 @@ def read(message: str) -> Batch | Tree | Answer | Notice:
     """Read a golden message with the parser of its kind."""
     raw = GOLDEN[message]["text"].encode()
     match message:
-        case "batch":
+        case "batch" | "amending_batch":
             return parse_batch(raw)
         case "tree":
             return parse_tree(raw)
@@ -76,7 +80,7 @@ def read(message: str) -> Batch | Tree | Answer | Notice:
     return parse_notice(raw)
 
 
-@pytest.mark.parametrize("message", ["batch", "tree", "answer", "notice"])
+@pytest.mark.parametrize("message", ["batch", "amending_batch", "tree", "answer", "notice"])
 def test_a_message_read_and_written_again_is_the_same_to_the_byte(message: str) -> None:
     """There is one canonical form, and both sides write it."""
     assert to_bytes(read(message)).decode() == GOLDEN[message]["text"]
@@ -89,3 +93,17 @@ def test_the_answer_is_bound_to_the_batch() -> None:
     assert isinstance(answer, Answer)
     assert (answer.site, answer.epoch, answer.seq) == (batch.site, batch.epoch, batch.seq)
     assert answer.hash == GOLDEN["batch"]["sha256"]
+
+
+def test_a_batch_says_that_it_amends_only_if_it_does() -> None:
+    """One that amends nothing is written as before there were amendments; anything but true and false is refused."""
+    batch, amending = read("batch"), read("amending_batch")
+    assert isinstance(batch, Batch)
+    assert isinstance(amending, Batch)
+    assert (batch.intervals and batch.intervals.amends, amending.intervals and amending.intervals.amends) == (
+        False,
+        True,
+    )
+    assert "amends" not in GOLDEN["batch"]["text"]
+    with pytest.raises(WireError, match="neither true nor false"):
+        parse_batch(GOLDEN["amending_batch"]["text"].replace('"amends":true', '"amends":1').encode())

@@ -28,6 +28,8 @@ class FakeCloud:
     site: str = SITE
     owners: dict[str, str] = field(default_factory=lambda: {"anna": "Anna", "ben": "Ben"})
     interval_seconds: int = 60
+    currency: str | None = None
+    points_per_unit: int | None = None
     refusal: web.Response | None = None
     tree_refusal: web.Response | None = None
     batch_refusal: web.Response | None = None
@@ -37,6 +39,7 @@ class FakeCloud:
     batches: list[wire.Batch] = field(default_factory=list)
     notices: dict[str, str] = field(default_factory=dict)
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
+    documents: dict[str, Callable[[Mapping[str, str]], dict[str, Any]]] = field(default_factory=dict)
     clock_ahead_ms: int = 0
     secrets: int = 0
 
@@ -57,6 +60,7 @@ class FakeCloud:
         app.router.add_get("/v1/sites/{site}/notices", self._list_notices)
         app.router.add_post("/v1/sites/{site}/notices/{notice}/ack", self._ack)
         app.router.add_get("/v1/sites/{site}/ws", self._listen)
+        app.router.add_get("/v1/sites/{site}/{document}", self._document)
         app.on_shutdown.append(self._hang_up)
         return app
 
@@ -89,8 +93,25 @@ class FakeCloud:
 
     async def _settings(self, request: web.Request) -> web.Response:
         site = request.match_info["site"]
-        settings = wire.Settings(site, "c", "Community", self.interval_seconds, 1, "anna", self.owners)
+        settings = wire.Settings(
+            site,
+            "c",
+            "Community",
+            self.interval_seconds,
+            1,
+            "anna",
+            self.owners,
+            self.currency,
+            self.points_per_unit,
+        )
         return self._signed(settings)
+
+    async def _document(self, request: web.Request) -> web.Response:
+        """Sign what a test has put into `documents`, by its name in the path; it is given the query."""
+        made = self.documents.get(request.match_info["document"])
+        if made is None:
+            return problem(404, "not-found", "nothing is served at this path")
+        return self._signed(made(request.query))
 
     async def _head(self, request: web.Request) -> web.Response:
         if not self.batches:

@@ -9,6 +9,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 WORDS = 31
+BREAKER_COMMAND = 28
 ABSENT_64, ABSENT_32, ABSENT_I32 = 2**64 - 1, 2**32 - 1, 0x80000000
 
 
@@ -24,6 +25,9 @@ class MeterDevice:
     magic: str = "CWTP"
     version: int = 1
     fault: ExcCodes | None = None
+    breaker: int = 1
+    stuck: bool = False  # the breaker takes commands and does not move
+    commands: list[int] = field(default_factory=list)
     reads: int = 0
     port: int = 0
     _server: ModbusTcpServer | None = field(default=None, repr=False)
@@ -43,9 +47,20 @@ class MeterDevice:
             await server.shutdown()  # type: ignore[no-untyped-call]
 
     async def _access(
-        self, _function: int, _start: int, _address: int, _count: int, words: list[int], _written: object
+        self,
+        _function: int,
+        _start: int,
+        address: int,
+        _count: int,
+        words: list[int],
+        written: list[int] | list[bool] | None,
     ) -> ExcCodes | None:
         self.reads += 1
+        if written is not None:
+            if address != BREAKER_COMMAND:
+                return ExcCodes.ILLEGAL_ADDRESS
+            self.commands.append(int(written[0]))
+            self.breaker = self.breaker if self.stuck else int(written[0])
         words[:WORDS] = self.image()
         return self.fault
 
@@ -54,7 +69,7 @@ class MeterDevice:
         raw = self.magic.encode().ljust(4, b"\0") + self.version.to_bytes(2) + (1).to_bytes(2)
         raw += self.serial.encode().ljust(16, b"\0") + self.import_wh.to_bytes(8) + self.export_wh.to_bytes(8)
         raw += (self.power_w & ABSENT_32).to_bytes(4) + b"\xff\xff" + b"\x80\0\0\0" + b"\x80\0" + b"\xff\xff"
-        raw += b"\0\1" + b"\0\0" + self.rated_power_w.to_bytes(4)
+        raw += self.breaker.to_bytes(2) * 2 + self.rated_power_w.to_bytes(4)
         return [int.from_bytes(raw[place : place + 2]) for place in range(0, len(raw), 2)]
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from custom_components.commonwatt import wire
 from custom_components.commonwatt.const import DOMAIN
+from custom_components.commonwatt.sensor import PRICES
 
 from .conftest import set_energy
 from .fake_cloud import FakeCloud, problem
@@ -128,8 +129,11 @@ async def test_a_balance_that_says_nothing_changes_nothing(
     assert value(hass, paired, "balance") == "unknown"
 
 
-async def test_new_settings_reload_the_site(hass: HomeAssistant, cloud: FakeCloud, paired: MockConfigEntry) -> None:
+async def test_new_settings_reload_the_site(
+    hass: HomeAssistant, cloud: FakeCloud, paired: MockConfigEntry, expected_logs: list[str]
+) -> None:
     """The cloud decides how long an interval is and who owns; the site follows at once, and offline too."""
+    expected_logs.append("Out of step with the cloud")
     cloud.interval_seconds, cloud.owners["carl"] = 300, "Carl"
     await until(hass, lambda: cloud.sockets)
     await cloud.tell("n1", "settings", {})
@@ -311,12 +315,16 @@ async def test_a_paired_site_shows_how_it_stands_with_its_cloud(hass: HomeAssist
         "balance",
         "clock_offset",
         "cloud_link",
+        "cost_today",
+        *PRICES,
         "last_closed_interval",
         "last_settled_interval",
+        "local_share_today",
         "outbox_depth",
     }
     assert [key for key, entity in found.items() if entity.disabled] == ["clock_offset"]
-    assert [key for key, entity in found.items() if entity.entity_category is None] == ["balance"]
+    seen = {key for key, entity in found.items() if entity.entity_category is None}
+    assert seen == {"balance", "cost_today", "local_share_today", *PRICES}
     balance = hass.states.get(found["balance"].entity_id)
     assert balance is not None
     assert balance.attributes["unit_of_measurement"] == "points"

@@ -10,6 +10,7 @@ from custom_components.commonwatt.const import DOMAIN
 
 from .fake_cloud import GOOD_CODE, FakeCloud, problem, serve
 from .house import MockConfigEntry, key_files, site_of
+from .test_cloud import until
 
 
 async def test_a_cloud_that_forgot_the_site_leads_to_pairing_again(
@@ -26,7 +27,7 @@ async def test_a_cloud_that_forgot_the_site_leads_to_pairing_again(
     await entry.runtime_data.async_close(hass, entry.entry_id)
     cloud.authorised = False
     assert await hass.config_entries.async_reload(entry.entry_id)
-    await hass.async_block_till_done(wait_background_tasks=True)
+    await until(hass, lambda: hass.config_entries.flow.async_progress_by_handler(DOMAIN))
     [flow] = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
     assert flow["step_id"] == "reauth_confirm"
 

@@ -9,22 +9,42 @@ from typing import Any, get_args
 
 import pytest
 
-from custom_components.commonwatt.binary_sensor import CLOUD_LINK
+from custom_components.commonwatt.binary_sensor import CLOUD_LINK, CUT_OFF
 from custom_components.commonwatt.const import INTERVAL_CHOICES
+from custom_components.commonwatt.event import SUPPLY
 from custom_components.commonwatt.flows import schemas
 from custom_components.commonwatt.issues import IssueKey
 from custom_components.commonwatt.sensor import (
     CLOUD_SENSORS,
+    COST_IN_CURRENCY,
+    COST_IN_POINTS,
+    CREDIT_RESERVE,
     OWNER_SENSORS,
+    PRICES_IN_CURRENCY,
+    PRICES_IN_POINTS,
     REGISTERS,
     SITE_SENSORS,
     SITE_WITH_CLOUD_SENSORS,
     TAP_SENSORS,
 )
+from custom_components.commonwatt.switch import BREAKER
+from custom_components.commonwatt.transfers import TRANSFER_TAP
 from custom_components.commonwatt.wire import Quality
 
 ROOT = Path(__file__).parents[2] / "custom_components" / "commonwatt"
-SENSORS = (*TAP_SENSORS, *REGISTERS, *OWNER_SENSORS, *SITE_SENSORS, *SITE_WITH_CLOUD_SENSORS, *CLOUD_SENSORS)
+SENSORS = (
+    *TAP_SENSORS,
+    *REGISTERS,
+    *OWNER_SENSORS,
+    *SITE_SENSORS,
+    *SITE_WITH_CLOUD_SENSORS,
+    *CLOUD_SENSORS,
+    COST_IN_CURRENCY,
+    COST_IN_POINTS,
+    CREDIT_RESERVE,
+    *PRICES_IN_CURRENCY,
+    *PRICES_IN_POINTS,
+)
 
 
 def texts(language: str) -> dict[str, Any]:
@@ -67,16 +87,22 @@ def test_every_sensor_has_a_name_and_an_icon() -> None:
     icons = json.loads((ROOT / "icons.json").read_text())["entity"]
     keys = {description.translation_key for description in SENSORS}
     assert EN["entity"]["sensor"].keys() == icons["sensor"].keys() == keys
-    assert EN["entity"]["binary_sensor"].keys() == icons["binary_sensor"].keys() == {CLOUD_LINK.translation_key}
+    binary = {CLOUD_LINK.translation_key, CUT_OFF.translation_key}
+    assert EN["entity"]["binary_sensor"].keys() == icons["binary_sensor"].keys() == binary
+    assert EN["entity"]["switch"].keys() == icons["switch"].keys() == {BREAKER.translation_key}
+    assert EN["entity"]["event"].keys() == icons["event"].keys() == {SUPPLY.translation_key}
+    happenings = EN["entity"]["event"]["supply"]["state_attributes"]["event_type"]["state"]
+    assert happenings.keys() == set(SUPPLY.event_types or ())
     assert EN["entity"]["sensor"]["quality"]["state"].keys() == set(get_args(Quality.__value__))
     assert icons["sensor"]["quality"]["state"].keys() <= set(get_args(Quality.__value__))
     without_unit = {key for key, words in EN["entity"]["sensor"].items() if "unit_of_measurement" in words}
-    assert without_unit == {"balance", "outbox_depth"}
+    in_points = {description.translation_key for description in PRICES_IN_POINTS}
+    assert without_unit == {"balance", "cost_today_points", "outbox_depth", *in_points}
 
 
 def test_every_issue_has_its_words() -> None:
     """And no words are left of an issue that is not raised any more."""
-    assert EN["issues"].keys() == set(get_args(IssueKey.__value__))
+    assert EN["issues"].keys() == {*get_args(IssueKey.__value__), TRANSFER_TAP}
 
 
 def calls(name: str) -> Iterator[ast.Call]:
@@ -93,7 +119,14 @@ def test_every_exception_has_its_words() -> None:
     """Whatever is raised with a translation key says something, and nothing else is translated."""
     raised = {
         keyword.value.value
-        for name in ("ConfigEntryError", "ConfigEntryNotReady", "ConfigEntryAuthFailed", "UpdateFailed")
+        for name in (
+            "ConfigEntryError",
+            "ConfigEntryNotReady",
+            "ConfigEntryAuthFailed",
+            "UpdateFailed",
+            "HomeAssistantError",
+            "ServiceValidationError",
+        )
         for call in calls(name)
         for keyword in call.keywords
         if keyword.arg == "translation_key" and isinstance(keyword.value, ast.Constant)
@@ -143,6 +176,8 @@ def fields_of(step: Mapping[str, Any]) -> set[str]:
                 ("entities", schemas.ENTITIES),
                 ("modbus", schemas.modbus([])),
                 ("details", schemas.details({}, "", new_owners=True, upstream=upstream)),
+                ("transfer", schemas.transfer({}, first=False)),
+                ("first_passcode", schemas.transfer({}, first=True)),
             )
         ),
     ],
@@ -162,7 +197,7 @@ def test_every_choice_has_its_words() -> None:
     assert EN["config"]["step"]["reconfigure"]["menu_options"].keys() == {"pair", "local"}
     for kind in EN["config_subentries"].values():
         assert kind["step"]["user"]["menu_options"].keys() == {"entities", "modbus"}
-        assert kind["step"]["reconfigure"]["menu_options"].keys() == {"details", "entities", "modbus"}
+        assert kind["step"]["reconfigure"]["menu_options"].keys() == {"details", "entities", "modbus", "transfer"}
         assert set(kind["initiate_flow"]) == {"user", "reconfigure"}
     assert EN["selector"]["interval"]["options"].keys() == {str(seconds) for seconds in INTERVAL_CHOICES}
     assert EN["selector"]["upstream"]["options"].keys() == {"grid", "island"}

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from cloud.database import RAW, STRICT, TEXT, WHOLE, bucket_column, bucket_of, insert_new, metadata
+from cloud.ingest.arrivals.arrival import Evidence
 from cloud.ingest.chain import Standing, walk
 from cloud.ingest.derive import Held
 from cloud.sites.store import site_table
@@ -69,6 +70,9 @@ batch_table = Table(
     Column("kid", TEXT, nullable=False),
     Column("signature", TEXT, nullable=False),
     Column("raw", RAW, nullable=False),
+    Column("derived_at", WHOLE),
+    Column("first_start", WHOLE),  # of its readings, once they are derived
+    Column("last_end", WHOLE),
     CheckConstraint("state IN ('waiting', 'held', 'derived')", name="state_known"),
     CheckConstraint("(state = 'held') = (reason IS NOT NULL)", name="held_with_reason"),
     ForeignKeyConstraint(*TO_SITE),
@@ -78,6 +82,7 @@ batch_table = Table(
         sqlite_where=NOT_DERIVED,
         postgresql_where=NOT_DERIVED,
     ),
+    Index("ix_batch_derived_at", "bucket", "community", "derived_at"),
     **STRICT,
 )
 
@@ -117,17 +122,6 @@ incident_table = Table(
     ),
     **STRICT,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A batch's bytes with the signature over them, which key made it, and when they came."""
-
-    raw: bytes
-    hash: str
-    signature: str
-    kid: str
-    received_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +273,15 @@ def sites_with_pending(conn: Connection, now: int, limit: int) -> list[tuple[str
     return [(row.community, row.site) for row in conn.execute(rows)]
 
 
-def note(conn: Connection, community: str, site: str, batch: Pending, held: Held | None) -> None:
-    """Note what became of a batch: derived, or held for a reason."""
-    values = _judged(held) if held else {"state": "derived", "reason": None, "due_at": None}
+def note(
+    conn: Connection, community: str, site: str, batch: Pending, outcome: Held | tuple[int, int] | None, *, now: int
+) -> None:
+    """Note what became of a batch: derived, with the time its readings cover if it has some, or held for a reason."""
+    if isinstance(outcome, Held):
+        values = _judged(outcome)
+    else:
+        first_start, last_end = outcome or (None, None)
+        values = {"state": "derived", "reason": None, "due_at": None, "derived_at": now}
+        values |= {"first_start": first_start, "last_end": last_end}
     key = _owned(community, site) | {"epoch": batch.epoch, "seq": batch.seq}
     conn.execute(update(batch_table).filter_by(**key).values(values))

@@ -7,7 +7,7 @@ from aiohttp import web
 from cloud.endpoint import DATABASE, Endpoint, answer, body_of, now, query_of
 from cloud.errors import NOT_FOUND, ProblemKind, Refused
 from cloud.ingest.bodies import IncidentMember
-from cloud.principal import Scope, principal_of
+from cloud.principal import STAFF, principal_of
 from cloud.wire import time_text
 from cloud.wire.strict import TIME_MAX
 
@@ -79,7 +79,7 @@ ENDPOINTS = (
         SITE + "/held",
         "Batches of a site that are not settled, and its newest incidents",
         get_held,
-        scope=Scope.OPERATOR,
+        scope=STAFF,
         query=HeldQuery,
         answers={200: HeldAnswer},
         problems=(NOT_FOUND,),
@@ -89,7 +89,7 @@ ENDPOINTS = (
         SITE + "/quarantine/lift",
         "Let a quarantined site be settled again: 201 lifted, 200 it was lifted so before",
         lift_quarantine,
-        scope=Scope.OPERATOR,
+        scope=STAFF,
         body=LiftBody,
         answers={201: LiftAnswer, 200: LiftAnswer},
         problems=(NOT_FOUND, NOT_QUARANTINED),

@@ -1,7 +1,8 @@
 """Keeps the readings derived from batches, and gives them to settlement by community and interval."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -18,8 +19,11 @@ from sqlalchemy import (
     select,
 )
 
+from cloud.bulk import insert_many
 from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, metadata
 from cloud.ingest.reading import Reading
+from cloud.sites.trees.boundary import BoundaryTap
+from cloud.wire import Batch
 from cloud.wire.batch import INTERVAL_SECONDS_MAX
 
 type Registers = tuple[int, int]
@@ -44,6 +48,7 @@ reading_table = Table(
     Column("quality", TEXT, nullable=False),
     Column("epoch", WHOLE, nullable=False),
     Column("seq", WHOLE, nullable=False),
+    Column("private", WHOLE),
     CheckConstraint("import_wh >= 0 AND export_wh >= 0", name="energy_not_negative"),
     CheckConstraint("island = 0 OR upstream_owner IS NULL", name="island_has_no_upstream"),
     CheckConstraint("quality IN ('ok', 'estimated', 'missing', 'reset')", name="quality_known"),
@@ -55,8 +60,48 @@ reading_table = Table(
     **STRICT,
 )
 
+# what stood until a later batch of the same site measured it better
+replaced_reading_table = Table(
+    "replaced_reading",
+    metadata,
+    bucket_column(),
+    Column("community", TEXT, primary_key=True),
+    Column("start", WHOLE, primary_key=True, autoincrement=False),
+    Column("site", TEXT, primary_key=True),
+    Column("tap", TEXT, primary_key=True),
+    Column("seconds", WHOLE, nullable=False),
+    Column("owner", TEXT, nullable=False),
+    Column("upstream_owner", TEXT),
+    Column("island", WHOLE, nullable=False),
+    Column("import_wh", WHOLE, nullable=False),
+    Column("export_wh", WHOLE, nullable=False),
+    Column("import_register_wh", WHOLE, nullable=False),
+    Column("export_register_wh", WHOLE, nullable=False),
+    Column("quality", TEXT, nullable=False),
+    Column("epoch", WHOLE, primary_key=True, autoincrement=False),
+    Column("seq", WHOLE, primary_key=True, autoincrement=False),
+    Column("private", WHOLE),
+    Column("by_epoch", WHOLE, nullable=False),
+    Column("by_seq", WHOLE, nullable=False),
+    Column("replaced_at", WHOLE, nullable=False),
+    ForeignKeyConstraint(
+        ["bucket", "community", "site", "by_epoch", "by_seq"],
+        ["batch.bucket", "batch.community", "batch.site", "batch.epoch", "batch.seq"],
+    ),
+    Index("ix_replaced_reading_site_start", "bucket", "community", "site", "start"),
+    **STRICT,
+)
+
 
 MEMBERS = tuple(member.name for member in fields(Reading))
+ROW = ("bucket", "community", *MEMBERS)
+COLUMNS = (
+    *("bucket", "community", "site", "tap", "seconds", "owner", "upstream_owner", "island", "private"),
+    *("epoch", "seq", "start"),
+    *("import_wh", "export_wh", "import_register_wh", "export_register_wh", "quality"),
+)
+
+_members = attrgetter(*MEMBERS)
 
 
 def readings_at(conn: Connection, community: str, start: int) -> list[Reading]:
@@ -84,7 +129,7 @@ def _readings(community: str) -> Select[Any]:
 
 
 def _reading(row: RowMapping) -> Reading:
-    return Reading(**{**row, "island": bool(row["island"])})
+    return Reading(**{**row, "island": bool(row["island"]), "private": bool(row["private"])})
 
 
 def registers_at_end(conn: Connection, community: str, site: str, end: int) -> dict[str, Registers]:
@@ -117,11 +162,29 @@ def _of_site(community: str, site: str) -> tuple[ColumnElement[bool], ...]:
 
 def add_readings(conn: Connection, community: str, readings: Sequence[Reading]) -> None:
     """Add derived readings; a second one for the same tap and interval breaks the key, which is our mistake."""
-    owned = {"bucket": bucket_of(community), "community": community}
-    rows = [
-        owned
-        | {member.name: getattr(reading, member.name) for member in fields(Reading)}
-        | {"island": int(reading.island)}
-        for reading in readings
-    ]
-    conn.execute(reading_table.insert(), rows)
+    owned = bucket_of(community), community
+    insert_many(conn, reading_table, ROW, [(*owned, *map(_stored, _members(item))) for item in readings])
+
+
+def _stored(value: str | int | None) -> str | int | None:
+    return int(value) if isinstance(value, bool) else value
+
+
+def add_batches(conn: Connection, derived: Iterable[tuple[str, Batch, Mapping[str, BoundaryTap]]]) -> None:
+    """Add what `readings_of` returns of many batches, each with its community and its site's boundary taps."""
+    insert_many(conn, reading_table, COLUMNS, [row for item in derived for row in _rows(*item)])
+
+
+def _rows(community: str, batch: Batch, taps: Mapping[str, BoundaryTap]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a batch without a value for each in between, which would cost more than keeping them."""
+    intervals = batch.intervals
+    if intervals is None:
+        return
+    seconds, owned, named = intervals.seconds, (bucket_of(community), community), (batch.epoch, batch.seq)
+    starts = range(intervals.start, intervals.start + seconds * intervals.count, seconds)
+    for tap, item in intervals.taps.items():
+        place = int(taps[tap].island), int(taps[tap].private)
+        whose = batch.site, tap, seconds, item.owner, item.upstream_owner, *place, *named
+        columns = zip(starts, item.import_wh, item.export_wh, item.register_wh, item.quality, strict=True)
+        for start, imported, exported, register_wh, quality in columns:
+            yield *owned, *whose, start, imported, exported, *register_wh, quality

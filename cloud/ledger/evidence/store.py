@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Column, Connection, ForeignKeyConstraint, Table, select
 
+from cloud.bulk import insert_many
 from cloud.database import RAW, STRICT, TEXT, WHOLE, bucket_column, bucket_of, metadata
 
 entry_evidence_table = Table(
@@ -18,10 +19,11 @@ entry_evidence_table = Table(
 )
 
 
-def keep(conn: Connection, community: str, number: int, raw: bytes) -> None:
-    """Keep the document of a new entry."""
-    owned = {"bucket": bucket_of(community), "community": community}
-    conn.execute(entry_evidence_table.insert().values(owned | {"number": number, "raw": raw}))
+def keep(conn: Connection, community: str, made_from: Mapping[int, bytes]) -> None:
+    """Keep the documents of new entries, by their numbers."""
+    bucket = bucket_of(community)
+    rows = [(bucket, community, number, raw) for number, raw in made_from.items()]
+    insert_many(conn, entry_evidence_table, ("bucket", "community", "number", "raw"), rows)
 
 
 def documents(conn: Connection, community: str, numbers: Sequence[int]) -> Mapping[int, bytes]:

@@ -1,7 +1,9 @@
 """Judges signed batches and trees: the bytes, the signature, and every reading that says it comes from them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Self
 
 from cloud.ingest import derive
 from cloud.ingest.reading import Reading
@@ -9,6 +11,7 @@ from cloud.sites.key import signer, sound
 from cloud.sites.trees.boundary import BoundaryTap, read_tree
 from cloud.wire import Batch, WireError, digest, parse_batch, parse_tree, thumbprint
 
+from .again import Kept
 from .finding import Finding, Place, absent, compare
 
 FOREVER = 2**62  # batches from the future are past by then: when one was derived is not for the audit to judge
@@ -153,12 +156,50 @@ def reading_place(community: str, reading: Reading) -> Place:
     return Place("readings", community, "reading", key)
 
 
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """What stands of some time at a site, and what stood before: several readings at a tap that was amended."""
+
+    by_place: Mapping[tuple[int, str], Sequence[Kept]]
+
+    @classmethod
+    def of(cls, kept: Iterable[Kept]) -> Self:
+        """Order readings by start and tap."""
+        found: defaultdict[tuple[int, str], list[Kept]] = defaultdict(list)
+        for item in kept:
+            found[item.reading.start, item.reading.tap].append(item)
+        return cls(found)
+
+    def own(self, reading: Reading, *, exact: bool) -> Reading | None:
+        """Return what is kept of a reading under the name of its batch; unless `exact`, the only one there goes too."""
+        there = self.by_place.get((reading.start, reading.tap), ())
+        named = [
+            item.reading for item in there if (item.reading.epoch, item.reading.seq) == (reading.epoch, reading.seq)
+        ]
+        if named:
+            return named[0]
+        return there[0].reading if len(there) == 1 and not exact else None
+
+    def unchanged(self, reading: Reading) -> bool:
+        """Tell whether a reading is there under another batch's name that said the same before."""
+        there = self.by_place.get((reading.start, reading.tap), ())
+        return any(replace(item.reading, epoch=reading.epoch, seq=reading.seq) == reading for item in there)
+
+
+def amends(row: BatchRow) -> bool:
+    """Tell whether a batch puts its readings in the place of others."""
+    batch = read(row)
+    return not isinstance(batch, WireError) and batch.intervals is not None and batch.intervals.amends
+
+
 def reading_findings(
-    community: str, must: Sequence[Reading], stands: Mapping[tuple[int, str], Reading]
+    community: str, must: Sequence[Reading], stands: Stands, *, amends: bool = False
 ) -> Iterator[Finding]:
-    """Hold the stored readings, by start and tap, against what their batch says."""
+    """Hold the stored readings against what their batch says; one that changed nothing left what stood."""
     for reading in must:
-        kept = stands.get((reading.start, reading.tap))
+        if amends and stands.unchanged(reading):
+            continue
+        kept = stands.own(reading, exact=amends)
         if kept is None:
             yield absent(reading_place(community, reading), reading)
         else:

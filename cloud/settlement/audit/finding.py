@@ -43,12 +43,13 @@ class Finding:
 class Report:
     """How much of a community was looked at, and what came of it.
 
-    `late_readings` came after their interval was settled; they are kept and moved nothing, which is no finding.
+    `late_readings` came after their interval was settled and are not corrected yet, which is no finding.
     `head` is the newest entry's hash: whoever noted it down elsewhere sees that the whole chain was not written anew.
     """
 
     community: str
     intervals: int
+    corrections: int
     entries: int
     postings: int
     accounts: int
@@ -60,9 +61,11 @@ class Report:
 
     def __str__(self) -> str:
         """Say it in one line."""
-        names = ("intervals", "entries", "postings", "accounts", "batches", "readings")
+        names = ("intervals", "corrections", "entries", "postings", "accounts", "batches", "readings")
         counts = ", ".join(f"{getattr(self, name)} {name}" for name in names)
-        late = f"; note: {self.late_readings} readings came late and moved nothing" if self.late_readings else ""
+        late = (
+            f"; note: {self.late_readings} readings came late and are not corrected yet" if self.late_readings else ""
+        )
         verdict = f"{self.findings} findings" if self.findings else "sound"
         return f"{self.community}: {verdict}; {counts}; head {self.head}{late}"
 

@@ -1,203 +1,233 @@
-"""Judges settled intervals: works each out once more from its readings, its tariff and the share rule."""
+"""Judges settled intervals and their corrections: each is worked out once more and held against what stands."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from itertools import groupby
 
-from cloud.ingest.reading import Reading
 from cloud.ledger.account import GRID, owner_account
 from cloud.ledger.chain import Link
 from cloud.ledger.posting import postings_of
 from cloud.settlement.cause import energy_cause
-from cloud.settlement.evidence import BatchName, Outcome, evidence_of
-from cloud.settlement.netting import Netting, net, with_silent
-from cloud.settlement.share import Shared, share
-from cloud.tariff.price import PriceTexts, read_prices
-from cloud.tariff.validity import Tariff
-from cloud.wire import Quality
+from cloud.settlement.correction.difference import State, differences, states_of
+from cloud.settlement.evidence import Outcome, batches_digest, blind_of, document_of, names_in
+from cloud.tariff.price import Prices, PriceTexts, read_prices
+from cloud.wire import Quality, digest
 
+from .again import Ground, Kept, chosen, worked_out
 from .finding import Finding, Place, absent, compare, uncalled
 
 
 @dataclass(frozen=True, slots=True)
 class IntervalRow:
-    """A settled interval as stored."""
+    """A settled interval as stored, or a correction of it: then its numbers are differences."""
 
     start: int
+    revision: int
     seconds: int
-    tariff_valid_from: int
     readings: int
     grid_wh: int
     grid_points_micro: int
     evidence: str
     entry: int | None
-    settled_at: int
+    valued_at: int
+    made_at: int
+    local_micro_per_wh: int | None
+    batches: str | None
+    document: bytes | None
+
+    @property
+    def table(self) -> str:
+        """Where it stands."""
+        return "settled_correction" if self.revision else "settled_interval"
+
+    @property
+    def key(self) -> dict[str, int]:
+        """By what it is found there."""
+        return {"start": self.start} | ({"revision": self.revision} if self.revision else {})
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerRow:
-    """An owner's part of a settled interval as stored."""
+    """An owner's part of a settled interval as stored, or what a correction changed of it."""
 
     start: int
+    revision: int
     owner: str
     net_wh: int
     local_wh: int
     grid_wh: int
     points_micro: int
+    direct_wh: int
+    direct_points_micro: int
     quality: Quality
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What intervals are judged on: who has an account since when, and when each site's first tree came."""
-
-    community: str
-    seconds: int
-    opened_at: Mapping[str, int]
-    joined_at: Mapping[str, int]
+    local_micro_per_wh: int | None
+    grid_micro_per_wh: int
+    blind: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """All that stands of one interval. `row` is None where owners' parts stand without it."""
+    """All that stands of one interval, revision after revision. Without `rows`, owners' parts stand by themselves."""
 
     start: int
-    row: IntervalRow | None
-    owners: Mapping[str, OwnerRow]
-    without: tuple[str, ...]
-    readings: Sequence[Reading]
-    tariff: Tariff | None
-    link: Link | None
+    rows: Sequence[IntervalRow]
+    owners: Sequence[OwnerRow]
+    without: frozenset[str]
+    readings: Sequence[Kept]
+    links: Mapping[int, Link]
+    documents: Mapping[int, bytes]
+
+    def document(self, row: IntervalRow) -> bytes | None:
+        """Return what a revision was settled from: beside its entry, or in the row where there is none."""
+        return row.document if row.entry is None else self.documents.get(row.entry)
 
 
-@dataclass(frozen=True, slots=True)
-class Recomputed:
-    """An interval worked out once more."""
-
-    netting: Netting
-    shared: Shared
-    evidence: str
-
-
-def tariff_findings(community: str, tariff: Tariff, texts: PriceTexts) -> Iterator[Finding]:
+def price_findings(community: str, key: Mapping[str, object], prices: Prices, texts: PriceTexts) -> Iterator[Finding]:
     """Hold prices against the texts they were read from."""
-    place = Place("intervals", community, "tariff", {"valid_from": tariff.valid_from})
-    prices = read_prices(texts)
-    if prices != tariff.prices:
-        yield Finding(place, "prices", tariff.prices, prices)
+    again = read_prices(texts)
+    if again != prices:
+        yield Finding(Place("intervals", community, "tariff", key), "prices", prices, again)
 
 
-def used(row: IntervalRow, without: Sequence[str], readings: Sequence[Reading], ground: Ground) -> list[Reading]:
-    """Return the readings an interval was settled from: those of sites that were not waited for came late.
-
-    A site nobody knew of when the interval was settled is not among those; then the newest sites are left out until
-    as many readings are left as were counted. The evidence's hash says whether these were the ones.
-    """
-    by_site = {
-        site: list(own)
-        for site, own in groupby(sorted(readings, key=lambda item: item.site), key=lambda item: item.site)
-        if site not in without
-    }
-    for site in sorted(by_site, key=lambda name: (ground.joined_at.get(name, 0), name), reverse=True):
-        if sum(map(len, by_site.values())) <= row.readings:
-            break
-        del by_site[site]
-    return [reading for own in by_site.values() for reading in own]
+def late(stored: Stored) -> int:
+    """Count the readings that stand and that the newest revision was not settled by."""
+    if not stored.rows:
+        return 0
+    names = _names(stored, stored.rows[-1])
+    return sum(not item.replaced and item.name not in names for item in stored.readings)
 
 
 def findings(ground: Ground, stored: Stored) -> Iterator[Finding]:
     """Judge one interval."""
-    row, tariff = stored.row, stored.tariff
-    if row is None:
-        for owner in stored.owners:
-            yield uncalled(_owner_place(ground, stored.start, owner), "a part of an interval that is not settled")
-        return
-    readings = used(row, stored.without, stored.readings, ground)
-    place = Place("intervals", ground.community, "settled_interval", {"start": row.start})
-    if tariff is None:
-        yield Finding(place, "tariff_valid_from", row.tariff_valid_from, "no tariff in force")
-        return
-    again = _again(ground, stored, row, tariff, readings)
-    must = {
-        "seconds": ground.seconds,
-        "tariff_valid_from": tariff.valid_from,
-        "readings": len(readings),
-        "grid_wh": again.netting.grid_wh,
-        "grid_points_micro": again.shared.grid_points_micro,
-        "evidence": again.evidence,
-    }
-    yield from compare(place, asdict(row), must)
-    yield from _owners(ground, stored, again)
-    yield from _entry(ground, stored, row, again)
+    by_revision = {row.revision: row for row in stored.rows}
+    for owner in stored.owners:
+        if owner.revision not in by_revision:
+            yield uncalled(_owner_place(ground, owner), "a part of an interval that is not settled so")
+    stood: dict[str, State] = {}
+    grid = 0, 0
+    for row in stored.rows:
+        place = Place("intervals", ground.community, row.table, row.key)
+        yield from _document(place, stored, row)
+        outcome = _again(ground, stored, row, frozenset(stood))
+        if outcome is None:
+            yield Finding(place, "tariff", "settled", "no tariff in force")
+            return
+        readings = len(chosen(stored.readings, _names(stored, row)))
+        yield from compare(place, {"readings": row.readings}, {"readings": readings})
+        yield from _row(ground, place, row, outcome, grid)
+        yield from _owners(ground, [item for item in stored.owners if item.revision == row.revision], outcome, stood)
+        yield from _entry(ground, stored, row, outcome, (stood, grid))
+        stood, grid = states_of(outcome), (outcome.grid_wh, outcome.grid_points_micro)
 
 
-def _again(ground: Ground, stored: Stored, row: IntervalRow, tariff: Tariff, readings: Sequence[Reading]) -> Recomputed:
-    """Work an interval out.
+def _document(place: Place, stored: Stored, row: IntervalRow) -> Iterator[Finding]:
+    document = stored.document(row)
+    if document is None:
+        yield absent(Place("intervals", place.community, "entry_evidence", {"number": row.entry}), row.evidence)
+    elif digest(document) != row.evidence:
+        yield Finding(place, "evidence", row.evidence, digest(document))
 
-    Whose account was open then, though it was silent, is told by the owners' rows; the evidence says if rightly. Where
-    it does not, a row may be missing: then also by the accounts that were opened until then.
+
+def _names(stored: Stored, row: IntervalRow) -> Collection[tuple[str, int, int]]:
+    """Return the batches a revision says it was settled by; the evidence tells if rightly."""
+    document = stored.document(row)
+    if document is not None and digest(document) == row.evidence:
+        return names_in(document)
+    return {item.name for item in stored.readings if not item.replaced}
+
+
+def _again(ground: Ground, stored: Stored, row: IntervalRow, stood: frozenset[str]) -> Outcome | None:
+    """Work a revision out.
+
+    Whose account was open at first, though it was silent, is told by the owners' rows; the evidence says if rightly.
+    Where it does not, a row may be missing: then also by the accounts that were opened until then.
     """
-    netted = net(readings)
-    told = frozenset(stored.owners) & ground.opened_at.keys()
-    earlier = {owner for owner, opened_at in ground.opened_at.items() if opened_at < row.settled_at}
-    until = {owner for owner, opened_at in ground.opened_at.items() if opened_at <= row.settled_at}
-    first, *others = (told, told | earlier, told | until)
-    again = _with(ground, stored, tariff, readings, with_silent(netted, first))
-    for silent in others if again.evidence != row.evidence else []:
-        other = _with(ground, stored, tariff, readings, with_silent(netted, silent))
-        if other.evidence == row.evidence:
-            return other
-    return again
+    kept = chosen(stored.readings, _names(stored, row))
+    without = stored.without - {item.reading.site for item in kept}
+    told = {item.owner for item in stored.owners if item.revision == 0} & ground.opened_at.keys()
+    earlier = {owner for owner, opened_at in ground.opened_at.items() if opened_at < row.made_at}
+    until = {owner for owner, opened_at in ground.opened_at.items() if opened_at <= row.made_at}
+    tries = [stood] if row.revision else [frozenset(told), frozenset(told | earlier), frozenset(told | until)]
+    outcomes = [worked_out(ground, row.start, row.revision, kept, (without, owners, row.made_at)) for owners in tries]
+    return next((item for item in outcomes if item and _evidence(ground, item) == row.evidence), outcomes[0])
 
 
-def _with(ground: Ground, stored: Stored, tariff: Tariff, readings: Sequence[Reading], netting: Netting) -> Recomputed:
-    shared = share(netting.net_wh, tariff.prices)
-    outcome = Outcome(
-        community=ground.community,
-        start=stored.start,
-        seconds=ground.seconds,
-        prices=tariff.prices,
-        batches=list({BatchName(item.site, item.epoch, item.seq) for item in readings}),
-        without=stored.without,
-        owners={owner: (part, netting.quality[owner]) for owner, part in shared.owners.items()},
-    )
-    return Recomputed(netting, shared, evidence_of(outcome))
+def _evidence(ground: Ground, outcome: Outcome) -> str:
+    return digest(document_of(outcome, _blinds(ground, outcome)))
 
 
-def _owner_place(ground: Ground, start: int, owner: str) -> Place:
-    return Place("intervals", ground.community, "settled_owner_interval", {"start": start, "owner": owner})
+def _blinds(ground: Ground, outcome: Outcome) -> dict[str, str]:
+    return {owner: blind_of(ground.secret, outcome.start, owner) for owner in outcome.parts}
 
 
-def _owners(ground: Ground, stored: Stored, again: Recomputed) -> Iterator[Finding]:
-    for owner in sorted(stored.owners.keys() | again.shared.owners.keys()):
-        place = _owner_place(ground, stored.start, owner)
-        part = again.shared.owners.get(owner)
-        if part is None:
-            yield uncalled(place, stored.owners[owner])
+def _row(ground: Ground, place: Place, row: IntervalRow, outcome: Outcome, grid: tuple[int, int]) -> Iterator[Finding]:
+    must: dict[str, object] = {
+        "seconds": ground.seconds,
+        "grid_wh": outcome.grid_wh - grid[0],
+        "grid_points_micro": outcome.grid_points_micro - grid[1],
+        "batches": batches_digest(outcome.batches),
+        "evidence": _evidence(ground, outcome),
+    }
+    if row.revision:
+        must["valued_at"] = row.made_at - row.made_at % ground.seconds
+    else:
+        must["local_micro_per_wh"] = outcome.local_micro_per_wh
+    yield from compare(place, asdict(row), must)
+
+
+def _owner_place(ground: Ground, row: OwnerRow) -> Place:
+    key = {"start": row.start} | ({"revision": row.revision} if row.revision else {})
+    table = "settled_owner_correction" if row.revision else "settled_owner_interval"
+    return Place("intervals", ground.community, table, key | {"owner": row.owner})
+
+
+def _owners(
+    ground: Ground, rows: Sequence[OwnerRow], outcome: Outcome, stood: Mapping[str, State]
+) -> Iterator[Finding]:
+    """Hold the owners' parts, or what a correction changed of them, against what they must be."""
+    changes = differences(outcome, stood) if outcome.revision else states_of(outcome)
+    kept, blinds = {row.owner: row for row in rows}, _blinds(ground, outcome)
+    for owner in sorted(kept.keys() | changes.keys()):
+        change = changes.get(owner)
+        if change is None:
+            yield uncalled(_owner_place(ground, kept[owner]), kept[owner])
             continue
-        must = {"net_wh": again.netting.net_wh[owner], **asdict(part), "quality": again.netting.quality[owner]}
-        if owner in stored.owners:
-            yield from compare(place, asdict(stored.owners[owner]), must)
+        must = asdict(change) | {
+            "local_micro_per_wh": outcome.local_micro_per_wh,
+            "grid_micro_per_wh": outcome.parts[owner].grid_micro_per_wh,
+            "blind": blinds[owner],
+        }
+        if owner in kept:
+            yield from compare(_owner_place(ground, kept[owner]), asdict(kept[owner]), must)
         else:
-            yield absent(place, must)
+            missing = OwnerRow(start=outcome.start, revision=outcome.revision, owner=owner, **must)
+            yield absent(_owner_place(ground, missing), must)
 
 
-def _entry(ground: Ground, stored: Stored, row: IntervalRow, again: Recomputed) -> Iterator[Finding]:
-    """Hold the interval's entry and its postings against what must have moved."""
-    points = {owner_account(owner).id: part.points_micro for owner, part in again.shared.owners.items()}
-    legs = {leg.account: leg.amount_micro for leg in postings_of(points | {GRID.id: again.shared.grid_points_micro})}
-    place = Place("intervals", ground.community, "settled_interval", {"start": row.start})
-    link = stored.link
+def _entry(
+    ground: Ground,
+    stored: Stored,
+    row: IntervalRow,
+    outcome: Outcome,
+    before: tuple[Mapping[str, State], tuple[int, int]],
+) -> Iterator[Finding]:
+    """Hold a revision's entry and its postings against what must have moved."""
+    stood, grid = before
+    moved = {owner_account(o).id: change.moved_micro for o, change in differences(outcome, stood).items()}
+    points = moved | {GRID.id: outcome.grid_points_micro - grid[1]}
+    legs = {leg.account: leg.amount_micro for leg in postings_of(points)}
     if row.entry is None or not legs:
         if row.entry is not None or legs:
+            place = Place("intervals", ground.community, row.table, row.key)
             yield Finding(place, "entry", row.entry, legs or None)
         return
+    place = Place("intervals", ground.community, "entry", {"number": row.entry})
+    link = stored.links.get(row.entry)
     if link is None:
-        yield absent(Place("intervals", ground.community, "entry", {"number": row.entry}), legs)
+        yield absent(place, legs)
         return
-    must = {"cause": energy_cause(row.start), "valued_at": row.start, "evidence": again.evidence}
+    must = {"cause": energy_cause(row.start, row.revision), "valued_at": row.valued_at}
     said = {item.name: getattr(link, item.name) for item in fields(link)}
-    yield from compare(Place("intervals", ground.community, "entry", {"number": row.entry}), said, must)
+    yield from compare(place, said, must | {"evidence": _evidence(ground, outcome)})
     kept = {leg.account: leg.amount_micro for leg in link.postings}
     for account in sorted(kept.keys() | legs.keys()):
         if kept.get(account) != legs.get(account):

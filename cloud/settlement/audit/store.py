@@ -8,13 +8,19 @@ from sqlalchemy import Connection
 from cloud.ingest.reading import Reading
 from cloud.ledger import store as ledger
 from cloud.ledger.chain import Link
+from cloud.settlement.direct.store import agreed
+from cloud.settlement.store import secret_of
+from cloud.sites.links import store as links
 from cloud.sites.store import Community, sites_of
+from cloud.tariff import store as tariffs
+from cloud.wire.strict import TIME_MAX
 
 from . import batches, books, intervals
+from .again import Ground
 from .batches import BatchRow, Witness
 from .books import AccountRow, Totals
 from .finding import CHECKS, Check, Finding, Place, Report, uncalled
-from .intervals import Ground, Stored
+from .prices import store as prices
 from .rows import store as rows
 
 type Tally = Counter[str]
@@ -39,7 +45,7 @@ def audit(
         **{
             what: tally[what]
             for what in (
-                *("intervals", "entries", "postings", "accounts", "batches", "readings"),
+                *("intervals", "corrections", "entries", "postings", "accounts", "batches", "readings"),
                 *("late_readings", "findings"),
             )
         },
@@ -52,8 +58,8 @@ def _findings(conn: Connection, community: Community, totals: Totals, tally: Tal
     yield from books.entries(name, links, ledger.head_of(conn, name))
     yield from books.balances(name, _counted_accounts(rows.accounts(conn, name), tally))
     yield from books.totals(name, totals)
-    for tariff, texts in rows.tariffs(conn, name):
-        yield from intervals.tariff_findings(name, tariff, texts)
+    for key, found, texts in prices.prices(conn, name):
+        yield from intervals.price_findings(name, key, found, texts)
     yield from _intervals(conn, community, tally)
     for site in sites_of(conn, name):
         yield from _site(conn, community, site.site, tally)
@@ -74,19 +80,22 @@ def _counted_accounts(accounts: Iterable[AccountRow], tally: Tally) -> Iterator[
 
 def _intervals(conn: Connection, community: Community, tally: Tally) -> Iterator[Finding]:
     name = community.community
-    ground = Ground(name, community.interval_seconds, rows.opened_at(conn, name), rows.joined_at(conn, name))
+    ground = Ground(
+        community=name,
+        seconds=community.interval_seconds,
+        opened_at=rows.opened_at(conn, name),
+        book=tariffs.book(conn, name, 0, TIME_MAX),
+        upstreams=links.upstreams(conn, name),
+        agreed=agreed(conn, name),
+        secret=secret_of(conn, name),
+    )
     for stored in rows.intervals(conn, name):
-        tally["intervals"] += stored.row is not None
-        tally["late_readings"] += _late(stored, ground)
+        tally["intervals"] += len(stored.rows[:1])
+        tally["corrections"] += len(stored.rows[1:])
+        tally["late_readings"] += intervals.late(stored)
         yield from intervals.findings(ground, stored)
     for number, cause in rows.entries_of_no_interval(conn, name):
         yield uncalled(Place("intervals", name, "entry", {"number": number}), cause)
-
-
-def _late(stored: Stored, ground: Ground) -> int:
-    if stored.row is None:
-        return 0
-    return len(stored.readings) - len(intervals.used(stored.row, stored.without, stored.readings, ground))
 
 
 def _site(conn: Connection, community: Community, site: str, tally: Tally) -> Iterator[Finding]:
@@ -103,10 +112,11 @@ def _site(conn: Connection, community: Community, site: str, tally: Tally) -> It
         must = batches.readings_of(witness, row)
         if must:
             first, last = must[0].start, max(item.start for item in must)
-            stands = rows.readings_between(conn, name, site, first, last + 1)
-            accounted += sum((item.start, item.tap) in stands for item in must)
-            yield from batches.reading_findings(name, must, stands)
-    stored = rows.readings_count(conn, name, site)
+            kept = batches.Stands.of(rows.kept_between(conn, name, site, first, last + 1))
+            amends = batches.amends(row)
+            accounted += sum(kept.own(item, exact=amends) is not None for item in must)
+            yield from batches.reading_findings(name, must, kept, amends=amends)
+    stored = rows.kept_count(conn, name, site)
     tally["readings"] += stored
     if stored != accounted:
         yield from _strays(conn, witness)
@@ -116,7 +126,7 @@ def _strays(conn: Connection, witness: Witness) -> Iterator[Finding]:
     """Look for readings that no batch accounts for, once their number has shown that there are some."""
     last: tuple[int, int] | None = None
     must: list[Reading] = []
-    for reading in rows.readings(conn, witness.community, witness.site):
+    for reading in (item.reading for item in rows.kept(conn, witness.community, witness.site)):
         if (reading.epoch, reading.seq) != last:
             last = reading.epoch, reading.seq
             row: BatchRow | None = rows.batch(conn, witness.community, witness.site, *last)

@@ -1,23 +1,25 @@
-"""Settles intervals: nets by one GROUP BY over two legs per reading, and keeps all that follows or nothing."""
+"""Settles intervals: many from one look at the readings, and keeps all that follows or nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, case, cast, func, literal, null, select, union_all
+from sqlalchemy import Connection
 
-from cloud.database import WHOLE, bucket_of
-from cloud.ingest.readings.store import reading_table
+from cloud.bulk import insert_many
+from cloud.database import bucket_of
 from cloud.ledger import store as ledger
 from cloud.ledger.account import GRID, owner_account
-from cloud.ledger.posting import AMOUNT_MICRO_MAX, Entry, postings_of
+from cloud.ledger.posting import Entry, postings_of
 from cloud.notice import store as notices
 from cloud.notice.kind import BALANCE
 from cloud.settlement.cause import energy_cause
+from cloud.settlement.credit.store import judge_balances
 from cloud.settlement.cycle import Expected
-from cloud.settlement.evidence import BatchName, Outcome, document_of
-from cloud.settlement.netting import QUALITIES, Netting, with_silent
-from cloud.settlement.share import Share, Shared, share
+from cloud.settlement.direct.store import agreed
+from cloud.settlement.evidence import Outcome, batches_digest, blind_of, direct_wh_of, document_of, points_of
+from cloud.settlement.interval.work import Ground, Interval, NotWorked, Worked, work
+from cloud.settlement.measured.store import measured
 from cloud.settlement.store import (
     hold,
     settled_interval_table,
@@ -26,14 +28,22 @@ from cloud.settlement.store import (
     settled_through,
     settled_without_table,
 )
+from cloud.sites.links import store as links
 from cloud.sites.store import Community, sites_of
 from cloud.tariff import store as tariffs
-from cloud.wire import Balance, Quality, digest
+from cloud.wire import Balance, digest
 
-ENERGY_WH_MAX = 10**12  # 1 TWh in one reading: more than a country; a million of them still add up within 64 bits
 BALANCE_VALID_SECONDS = 45 * 86_400  # how long a site may be off line and still hear where its balance stood
+INTERVAL_MEMBERS = (
+    *("bucket", "community", "start", "seconds", "readings", "grid_wh", "grid_points_micro", "local_micro_per_wh"),
+    *("evidence", "batches", "document", "entry", "settled_at"),
+)
+PART_MEMBERS = (
+    *("bucket", "community", "start", "owner", "net_wh", "local_wh", "grid_wh", "grid_micro_per_wh", "points_micro"),
+    *("quality", "local_micro_per_wh", "direct_wh", "direct_points_micro", "blind"),
+)
 
-type NotSettled = Literal["settled-already", "no-readings", "no-tariff", "beyond-limits"]
+type NotSettled = Literal["settled-already"] | NotWorked
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,148 +54,163 @@ class Settled:
     entry: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What there is to settle from: the nets, the batches and readings behind them, and the largest reading."""
-
-    netting: Netting
-    batches: tuple[BatchName, ...]
-    readings: int
-    energy_wh_max: int
-
-
 def settle_intervals(
     conn: Connection, community: Community, starts: Sequence[int], expected: Sequence[Expected], now: int
 ) -> dict[int, Settled | NotSettled]:
-    """Settle some intervals and tell the sites where that leaves them, in the caller's transaction."""
-    outcomes = {start: settle_interval(conn, community, start, expected, now) for start in starts}
-    if any(isinstance(outcome, Settled) for outcome in outcomes.values()):
-        _tell_sites(conn, community.community, now)
-    return outcomes
-
-
-def settle_interval(
-    conn: Connection, community: Community, start: int, expected: Sequence[Expected], now: int
-) -> Settled | NotSettled:
-    """Settle the interval that begins at `start` by what has been reported, in the caller's transaction.
+    """Settle some intervals and tell the sites where that leaves them, in the caller's transaction.
 
     Done twice, or by two machines at once, it is done once: the row of the interval, the cause of the entry and the
     lock on the community each hold that by themselves.
     """
-    name, end = community.community, start + community.interval_seconds
-    hold(conn, name)
-    if settled_starts(conn, name, start, start):
-        return "settled-already"
-    measured = measured_at(conn, name, start)
-    tariff = tariffs.held_at(conn, name, start)
-    if not measured.batches:
-        return "no-readings"
-    if tariff is None:
-        return "no-tariff"
-    if measured.energy_wh_max > ENERGY_WH_MAX:
-        return "beyond-limits"
-    netting = with_silent(measured.netting, ledger.owners_with_account(conn, name))
-    shared = share(netting.net_wh, tariff.prices)
-    if not _within_limits(shared):
-        return "beyond-limits"
-    outcome = Outcome(
+    name = community.community
+    secret = hold(conn, name)
+    settled = settled_starts(conn, name, min(starts), max(starts))
+    todo = [
+        Interval(start, 0, frozenset(item.site for item in expected if item.since <= start))
+        for start in starts
+        if start not in settled
+    ]
+    outcomes: dict[int, Settled | NotSettled] = dict.fromkeys(starts, "settled-already")
+    if not todo:
+        return outcomes
+    accounts = ledger.owners_with_account(conn, name)
+    worked = work_out(conn, community, todo, accounts, now)
+    outcomes |= _keep_all(conn, worked, accounts, secret, now)
+    if any(isinstance(outcome, Settled) for outcome in outcomes.values()):
+        tell(conn, name, now)
+    return outcomes
+
+
+def work_out(
+    conn: Connection, community: Community, intervals: Sequence[Interval], accounts: frozenset[str], now: int
+) -> dict[int, Worked | NotWorked]:
+    """Work out intervals by what has been reported; prices and links stay as they are until the transaction ends."""
+    name, starts = community.community, [interval.start for interval in intervals]
+    rows = measured(conn, name, starts)
+    ground = Ground(
         community=name,
-        start=start,
         seconds=community.interval_seconds,
-        prices=tariff.prices,
-        batches=measured.batches,
-        without=_without(start, expected, measured.batches),
-        owners={owner: (part, netting.quality[owner]) for owner, part in shared.owners.items()},
+        now=now,
+        book=tariffs.held_book(conn, name, min(starts), max(starts)),
+        upstreams=links.held_upstreams(conn, name),
+        agreed=agreed(conn, name),
     )
-    document = document_of(outcome)
-    entry = _post(conn, outcome, document, shared.grid_points_micro, now)
-    tariffs.mark_used(conn, name, tariff, end)
-    grid = {"grid_wh": netting.grid_wh, "grid_points_micro": shared.grid_points_micro}
-    made = {"evidence": digest(document), "entry": entry, "settled_at": now}
-    _keep(conn, outcome, grid | made | {"tariff_valid_from": tariff.valid_from, "readings": measured.readings})
-    return Settled(start, entry)
+    return work(ground, intervals, rows, accounts)
 
 
-def measured_at(conn: Connection, community: str, start: int) -> Measured:
-    """Net an interval by the rule of `netting.net`: a leg for each tap's owner and one for upstream, summed by owner.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An interval worked out and written down."""
 
-    Nets and batches are one statement, so that a batch that comes meanwhile is in both or in neither.
-    """
-    r, here = reading_table.c, {"bucket": bucket_of(community), "community": community, "start": start}
-    largest = case((r.import_wh > r.export_wh, r.import_wh), else_=r.export_wh)
-    moves = and_(r.island == 0, largest <= ENERGY_WH_MAX)
-    energy: ColumnElement[int] = case((moves, r.import_wh - r.export_wh), else_=literal(0, WHOLE))
-    rank = case(*((r.quality == quality, rank) for rank, quality in enumerate(QUALITIES)))
-    below = select(r.owner.label("owner"), energy.label("wh"), rank.label("rank")).filter_by(**here)
-    leg = union_all(below, select(r.upstream_owner, -energy, rank).filter_by(**here)).subquery().c
-    none = cast(null(), WHOLE)
-    nets = select(leg.owner, none, none, func.sum(leg.wh), func.max(leg.rank)).group_by(leg.owner)
-    batches = select(r.site, r.epoch, r.seq, func.count(), func.max(largest)).filter_by(**here)
-    rows = conn.execute(union_all(nets, batches.group_by(r.site, r.epoch, r.seq))).all()
-    sums = [(owner, int(wh), worst) for owner, epoch, _, wh, worst in rows if epoch is None]
-    found = [(BatchName(site, epoch, seq), n, most) for site, epoch, seq, n, most in rows if epoch is not None]
-    return Measured(
-        netting=_netting(sums),
-        batches=tuple(batch for batch, _, _ in found),
-        readings=sum(int(n) for _, n, _ in found),
-        energy_wh_max=max((most for _, _, most in found), default=0),
-    )
+    worked: Worked
+    blinds: Mapping[str, str]
+    document: bytes
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it came to."""
+        return self.worked.outcome
 
 
-def _netting(sums: Sequence[tuple[str | None, int, int]]) -> Netting:
-    return Netting(
-        net_wh={owner: wh for owner, wh, _ in sums if owner is not None},
-        grid_wh=sum(wh for owner, wh, _ in sums if owner is None),
-        quality={owner: QUALITIES[worst] for owner, _, worst in sums if owner is not None},
-    )
+def _keep_all(
+    conn: Connection, worked: Mapping[int, Worked | NotWorked], accounts: frozenset[str], secret: str, now: int
+) -> dict[int, Settled | NotSettled]:
+    """Post and keep what was worked out, all intervals together."""
+    outcomes: dict[int, Settled | NotSettled] = {
+        start: item for start, item in worked.items() if not isinstance(item, Worked)
+    }
+    done = [_written(item, secret) for item in worked.values() if isinstance(item, Worked)]
+    if not done:
+        return outcomes
+    owners = {owner for item in done for owner in item.outcome.parts} - accounts
+    open_accounts(conn, done[0].outcome.community, owners, now)
+    entries = _posted(conn, done, now)
+    _keep(conn, done, entries, now)
+    _mark(conn, [item.worked for item in done])
+    return outcomes | {item.outcome.start: Settled(item.outcome.start, entries[item.outcome.start]) for item in done}
 
 
-def _within_limits(shared: Shared) -> bool:
-    amounts = [part.points_micro for part in shared.owners.values()]
-    return all(abs(amount) <= AMOUNT_MICRO_MAX for amount in [*amounts, shared.grid_points_micro])
+def _written(item: Worked, secret: str) -> Written:
+    blinds = {owner: blind_of(secret, item.outcome.start, owner) for owner in item.outcome.parts}
+    return Written(item, blinds, document_of(item.outcome, blinds))
 
 
-def _without(start: int, expected: Sequence[Expected], batches: Sequence[BatchName]) -> tuple[str, ...]:
-    there = {batch.site for batch in batches}
-    return tuple(sorted(item.site for item in expected if item.since <= start and item.site not in there))
+def _posted(conn: Connection, done: Sequence[Written], now: int) -> dict[int, int | None]:
+    """Post every interval's one entry; return their numbers, None where no points move."""
+    entries = [
+        (item, entry_of(item.outcome, item.document, _points(item.outcome), (item.outcome.start, now))) for item in done
+    ]
+    moving = [(item, entry) for item, entry in entries if entry is not None]
+    posted = ledger.post_all(conn, [(entry, item.document) for item, entry in moving])
+    numbers: dict[int, int | None] = {item.outcome.start: None for item in done}
+    return numbers | {item.outcome.start: made.number for (item, _), made in zip(moving, posted, strict=True)}
 
 
-def _post(conn: Connection, outcome: Outcome, document: bytes, grid_points_micro: int, now: int) -> int | None:
-    """Post the interval's one entry and return its number; where no points move there is nothing to post."""
-    accounts = {owner: owner_account(owner) for owner in outcome.owners}
-    ledger.open_accounts(conn, outcome.community, [GRID, *accounts.values()], now)
-    amounts = {accounts[owner].id: part.points_micro for owner, (part, _) in outcome.owners.items()}
-    legs = postings_of(amounts | {GRID.id: grid_points_micro})
+def _mark(conn: Connection, done: Sequence[Worked]) -> None:
+    """Let stand what intervals were settled by."""
+    name, through = done[0].outcome.community, dict[tuple[str, int], int]()
+    for item in sorted(done, key=lambda worked: worked.outcome.start):
+        through |= dict.fromkeys(item.tariffs, item.outcome.start + item.outcome.seconds)
+    tariffs.mark_used(conn, name, through)
+    links.mark_used(conn, name, max(through.values()))
+
+
+def _points(outcome: Outcome) -> dict[str, int]:
+    """Return what moves on each account."""
+    moved = {owner_account(owner).id: points for owner, points in points_of(outcome).items()}
+    return moved | {GRID.id: outcome.grid_points_micro}
+
+
+def open_accounts(conn: Connection, community: str, owners: Collection[str], now: int) -> None:
+    """Open the accounts of owners that have none yet; the grid's goes with the first."""
+    if owners:
+        ledger.open_accounts(conn, community, [GRID, *map(owner_account, sorted(owners))], now)
+
+
+def entry_of(outcome: Outcome, document: bytes, moved: Mapping[str, int], times: tuple[int, int]) -> Entry | None:
+    """Return the entry of what moved, valued at and made at these times; None where no points move."""
+    legs = postings_of(moved)
     if not legs:
         return None
-    entry = Entry(
-        community=outcome.community,
-        cause=energy_cause(outcome.start),
-        valued_at=outcome.start,
-        made_at=now,
-        evidence=digest(document),
-        postings=legs,
+    return Entry(outcome.community, energy_cause(outcome.start, outcome.revision), *times, digest(document), legs)
+
+
+def _keep(conn: Connection, done: Sequence[Written], entries: Mapping[int, int | None], now: int) -> None:
+    """Keep the intervals, the sites they were settled without, and every owner's part."""
+    outcomes = [item.outcome for item in done]
+    owned = bucket_of(outcomes[0].community), outcomes[0].community
+    insert_many(
+        conn,
+        settled_interval_table,
+        INTERVAL_MEMBERS,
+        [(*owned, *_interval(item, entries[item.outcome.start]), now) for item in done],
     )
-    return ledger.post(conn, entry, document).number
+    without = [(*owned, outcome.start, site) for outcome in outcomes for site in outcome.without]
+    insert_many(conn, settled_without_table, ("bucket", "community", "start", "site"), without)
+    parts = [(*owned, *part) for item in done for part in _parts(item)]
+    insert_many(conn, settled_owner_interval_table, PART_MEMBERS, parts)
 
 
-def _keep(conn: Connection, outcome: Outcome, values: Mapping[str, Any]) -> None:
-    """Keep the interval, its owners' parts and the sites it was settled without."""
-    key = {"bucket": bucket_of(outcome.community), "community": outcome.community, "start": outcome.start}
-    conn.execute(settled_interval_table.insert().values(key | {"seconds": outcome.seconds} | dict(values)))
-    parts = [key | _part(owner, part, quality) for owner, (part, quality) in outcome.owners.items()]
-    conn.execute(settled_owner_interval_table.insert(), parts)
-    if outcome.without:
-        conn.execute(settled_without_table.insert(), [key | {"site": site} for site in outcome.without])
+def _interval(item: Written, entry: int | None) -> tuple[Any, ...]:
+    outcome, readings = item.outcome, item.worked.readings
+    sums = (outcome.start, outcome.seconds, readings, outcome.grid_wh, outcome.grid_points_micro)
+    beside = None if entry is not None else item.document
+    sealed = (digest(item.document), batches_digest(outcome.batches), beside)
+    return *sums, outcome.local_micro_per_wh, *sealed, entry
 
 
-def _part(owner: str, part: Share, quality: Quality) -> dict[str, Any]:
-    energy = {"net_wh": part.local_wh + part.grid_wh, "local_wh": part.local_wh, "grid_wh": part.grid_wh}
-    return {"owner": owner, "points_micro": part.points_micro, "quality": quality} | energy
+def _parts(item: Written) -> Iterator[tuple[Any, ...]]:
+    outcome = item.outcome
+    start, local, blinds = outcome.start, outcome.local_micro_per_wh, item.blinds
+    points, direct_wh = points_of(outcome), direct_wh_of(outcome)
+    for owner, part in outcome.parts.items():
+        energy = (part.net_wh, part.local_wh, part.grid_wh, part.grid_micro_per_wh, part.points_micro)
+        direct = (direct_wh[owner], points[owner] - part.points_micro)
+        yield start, owner, *energy, part.quality, local, *direct, blinds[owner]
 
 
-def _tell_sites(conn: Connection, community: str, now: int) -> None:
-    """Tell every site where the balance of its main owner stands now."""
+def tell(conn: Connection, community: str, now: int) -> None:
+    """Tell every site where the balance of its main owner stands now, and judge everybody's credit."""
     balances, through = ledger.balances(conn, community), settled_through(conn, community)
     assert through is not None
     for site in sites_of(conn, community):
@@ -193,3 +218,4 @@ def _tell_sites(conn: Connection, community: str, now: int) -> None:
         body = Balance(site.main_owner, balance_micro, through).plain()
         times = {"issued_at": now, "expires_at": now + BALANCE_VALID_SECONDS}
         notices.post(conn, community, site.site, BALANCE, body, **times)
+    judge_balances(conn, community, now)

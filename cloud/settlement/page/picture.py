@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from .sheet import Part
 
 WIDTH, HEIGHT = 720, 180  # in the picture's own units; it is scaled to the page
+BARS_MIN = 24  # a bar is never wider than this part of the picture
 BARS_MAX = 400  # more would be thinner than a pixel: neighbours are drawn as one
 
 
@@ -37,7 +38,7 @@ def picture(parts: Sequence[Part]) -> Picture | None:
     down = max((part.flows.supplied_wh for part in drawn), default=0)
     if up + down == 0:
         return None
-    scale, width = HEIGHT / (up + down), WIDTH / len(drawn)
+    scale, width = HEIGHT / (up + down), WIDTH / max(len(drawn), BARS_MIN)
     zero = up * scale
     bars = [bar for place, part in enumerate(drawn) for bar in _bars(part, place * width, width * 0.85, zero, scale)]
     return Picture(tuple(bars), round(zero, 2), max(up, down))

@@ -139,7 +139,10 @@ class Sheet:
     @property
     def by_days(self) -> bool:
         """Whether the rows are local days, and not the intervals themselves."""
-        return self.end - self.start > DAYS_IN_DETAIL * 86_400
+        if not self.parts:
+            return False
+        first, last = self.parts[0], self.parts[-1]
+        return last.start + last.seconds - first.start > DAYS_IN_DETAIL * 86_400
 
     def rows(self) -> list[Part]:
         """Return the parts as they are laid out: each, or added up by local day of 23, 24 or 25 hours."""

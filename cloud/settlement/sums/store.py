@@ -1,6 +1,6 @@
 """Adds up what was settled, from the stored rows: an owner's statement, and everything for proof."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Select, Table, func, select
 
@@ -9,16 +9,30 @@ from cloud.ingest.readings.store import intervals_known
 from cloud.ledger import store as ledger
 from cloud.ledger.account import GRID, owner_account
 from cloud.ledger.sums.store import moved, sums
+from cloud.settlement.correction.store import corrections, settled_correction_table, settled_owner_correction_table
 from cloud.settlement.cycle import last_ended
+from cloud.settlement.proof import message as sent, store as reading
+from cloud.settlement.proof.pages import end_of
 from cloud.settlement.statement import Statement, state
 from cloud.settlement.store import (
-    lines,
     settled_interval_table,
     settled_owner_interval_table,
     settled_starts,
     settled_through,
 )
+from cloud.settlement.told.store import lines
 from cloud.sites.store import Community, owners_of
+from cloud.wire import statement as wire
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How a statement is asked for: when, with proof or without, and by which site of which main owner, if by one."""
+
+    now: int
+    proof: bool
+    site: str | None = None
+    main_owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +65,42 @@ def statement_of(
     """Return an owner's statement over [start, end), and how many of its ended intervals are not settled yet."""
     name, (start, end) = community.community, period
     opening_micro, posted_micro = moved(conn, name, owner_account(owner).id, start, end)
-    statement = state(lines(conn, name, owner, start, end), opening_micro, posted_micro)
+    corrected, movements = corrections(conn, name, owner, start, end), reading.movements(conn, name, owner, start, end)
+    statement = state(lines(conn, name, owner, start, end), opening_micro, posted_micro, corrected, movements)
     return statement, _waiting(conn, community, start, end, now)
+
+
+def page_of(
+    conn: Connection, community: Community, owner: str, period: tuple[int, int], ask: Ask
+) -> wire.Statement | None:
+    """Return the first page of an owner's statement over [start, end) as it is sent, on one snapshot.
+
+    None for a site where the owner had no tap in that time.
+    """
+    name, (start, end) = community.community, period
+    if ask.site is not None and owner != ask.main_owner and not reading.had_tap(conn, name, ask.site, owner, period):
+        return None
+    weights = reading.weights(conn, name, owner, start, end)
+    until = end_of(start, end, community.interval_seconds, weights, proof=ask.proof)
+    statement, waiting = statement_of(conn, community, owner, (start, until), ask.now)
+    return sent.message(
+        (name, owner),
+        (start, until),
+        statement,
+        waiting=waiting,
+        handovers=reading.handovers(conn, name, owner, start, until),
+        proof=_proof(conn, name, owner, statement, ask) if ask.proof else sent.Proof(),
+        following=None if until == end else until,
+    )
+
+
+def _proof(conn: Connection, community: str, owner: str, statement: Statement, ask: Ask) -> sent.Proof:
+    numbers = reading.entries_of(conn, community, statement.lines, statement.corrections, statement.movements)
+    proof = reading.proof_of(conn, community, owner, numbers)
+    sites = reading.measured_at(conn, community, owner, statement.lines, ask.now)
+    alone = ask.site is None or sites in ((), (ask.site,))
+    elsewhere_wh = {} if alone else reading.elsewhere(conn, community, (ask.site or "", owner), statement.lines)
+    return replace(proof, sites=sites, elsewhere_wh=elsewhere_wh)
 
 
 def _waiting(conn: Connection, community: Community, start: int, end: int, now: int) -> int:
@@ -78,8 +126,11 @@ def balances_page(conn: Connection, community: str, after: str, limit: int) -> B
 def proof(conn: Connection, community: str) -> Proof:
     """Add up every stored row of a community."""
     intervals, grid_wh = conn.execute(_sum(settled_interval_table, community, "grid_wh")).one()
-    _, net_wh = conn.execute(_sum(settled_owner_interval_table, community, "net_wh")).one()
-    _, local_wh = conn.execute(_sum(settled_owner_interval_table, community, "local_wh")).one()
+    grid_wh += conn.execute(_sum(settled_correction_table, community, "grid_wh")).one()[1]
+    net_wh = local_wh = 0
+    for table in (settled_owner_interval_table, settled_owner_correction_table):
+        net_wh += conn.execute(_sum(table, community, "net_wh")).one()[1]
+        local_wh += conn.execute(_sum(table, community, "local_wh")).one()[1]
     booked = sums(conn, community)
     return Proof(
         energy_sum_wh=int(net_wh + grid_wh),

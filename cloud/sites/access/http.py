@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 
 from cloud.endpoint import DATABASE, PUBLIC_URL, Endpoint, address_of, answer, body_of, now, raw_body
 from cloud.errors import MALFORMED, NOT_AUTHORISED, NOT_FOUND, SIGNATURE_REFUSED, TOO_MANY_TRIES, Refused
-from cloud.principal import CLOUD_KEY, CloudKey, Scope
+from cloud.principal import CLOUD_KEY, STAFF, CloudKey
 from cloud.sites.bodies import (
     CodeAnswer,
     CodeBody,
@@ -25,10 +25,12 @@ from cloud.wire.strict import IDENTIFIER
 from . import store
 from .credentials import SECRET_BYTES, TOKEN_SECONDS, from_basic, issue, opens, secret_hmac, secret_text
 from .pairing import CODE_BYTES, CODE_SECONDS, Code, code_hmac, code_text, counted_address
+from .stopped import Stopped
 
 BEARER: Literal["Bearer"] = "Bearer"
 FORM_TYPE = "application/x-www-form-urlencoded"
 FORM_FIELDS_MAX = 20
+STOPPED = web.AppKey("stopped", Stopped)  # whoever stops a client tells it
 
 
 async def post_code(request: web.Request) -> web.Response:
@@ -151,7 +153,7 @@ ENDPOINTS = (
         "/v1/communities/{community}/pairing-codes",
         "Make a pairing code",
         post_code,
-        scope=Scope.OPERATOR,
+        scope=STAFF,
         body=CodeBody,
         answers={201: CodeAnswer},
         problems=(UNKNOWN_OWNER,),
@@ -161,7 +163,7 @@ ENDPOINTS = (
         "/v1/communities/{community}/sites/{site}/keys/{kid}/revoke",
         "Take a key from a site",
         revoke_key,
-        scope=Scope.OPERATOR,
+        scope=STAFF,
         answers={204: None},
         problems=(NOT_FOUND,),
     ),

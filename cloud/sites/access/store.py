@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, ForeignKeyConstraint, Table, delete, select, update
+from sqlalchemy import Column, Connection, ForeignKeyConstraint, Index, Table, delete, select, update
 
 from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, insert, metadata, upsert
 from cloud.principal import Scope
 from cloud.sites import store as sites
 from cloud.wire import PairingRequest, thumbprint
 
-from .credentials import Client
+from .credentials import Client, reach_fits
 from .pairing import EVERYWHERE, Code, Joined, judge, wait_s, window_of
 
 WRONG_KEPT_SECONDS = 86_400  # for a person who looks into what happened
@@ -26,6 +26,11 @@ client_table = Table(
     Column("secret_hmac", TEXT, nullable=False),
     Column("created_at", WHOLE, nullable=False),
     Column("owner", TEXT),
+    Column("generation", WHOLE),  # NULL is 0
+    Column("stopped_at", WHOLE),  # since then no token of an older generation holds
+    Column("revoked_at", WHOLE),
+    Index("ix_client_stopped_at", "stopped_at"),
+    Index("ix_client_community", "community", "client_id"),
     **STRICT,
 )
 
@@ -78,15 +83,20 @@ site_key_table = Table(
 
 def add_client(conn: Connection, client: Client, name: str, now: int) -> None:
     """Keep a new client, or a fresh secret for a known one: the old secret opens nothing any more."""
+    assert reach_fits(client.scope, client.community, client.owner)
     reach = {"scope": client.scope.value, "community": client.community, "owner": client.owner}
     secret = {"secret_hmac": client.secret_hmac, "created_at": now}
     upsert(conn, client_table, ["client_id"], {"client_id": client.client_id, "name": name} | reach | secret)
 
 
 def client_of(conn: Connection, client_id: str) -> Client | None:
-    """Return a client by its id."""
-    row = conn.execute(select(client_table).filter_by(client_id=client_id)).one_or_none()
-    return None if row is None else Client(row.client_id, Scope(row.scope), row.community, row.secret_hmac, row.owner)
+    """Return a client by its id, unless it was removed."""
+    row = conn.execute(select(client_table).filter_by(client_id=client_id, revoked_at=None)).one_or_none()
+    if row is None:
+        return None
+    return Client(
+        row.client_id, Scope(row.scope), row.community, row.secret_hmac, row.owner, generation=row.generation or 0
+    )
 
 
 def keys_of(conn: Connection, community: str, site: str) -> dict[str, str]:
@@ -134,7 +144,7 @@ def pair(
     conn: Connection, request: PairingRequest, *, code_hmac: str, secret_hmac: str, address: str, now: int
 ) -> Pairing | Refusal:
     """Let a site join with its code and give it a fresh secret, or count the wrong try; both outlast this call."""
-    wait = wait_s(_wrong(conn, address, now), _wrong(conn, EVERYWHERE, now), now)
+    wait = wait_of(conn, address, now)
     if wait is not None:
         return Refusal("too-many-tries", wait)
     kid = thumbprint(request.public_key)
@@ -142,7 +152,7 @@ def pair(
     verdict = judge(code, kid, _known(conn, kid), now)
     if not isinstance(verdict, Joined):
         if verdict == "refused":
-            _count_wrong(conn, address, now)
+            count_wrong(conn, address, now)
         return Refusal(verdict)
     assert code is not None
     site = verdict.known_site or _add_site(conn, request, code, kid, now)
@@ -178,7 +188,13 @@ def _wrong(conn: Connection, address: str, now: int) -> int:
     return conn.execute(rows).scalar_one_or_none() or 0
 
 
-def _count_wrong(conn: Connection, address: str, now: int) -> None:
+def wait_of(conn: Connection, address: str, now: int) -> int | None:
+    """Return how long an address must wait before it may show a code again; None if it may now."""
+    return wait_s(_wrong(conn, address, now), _wrong(conn, EVERYWHERE, now), now)
+
+
+def count_wrong(conn: Connection, address: str, now: int) -> None:
+    """Count a wrong code of an address, whatever kind of code it was."""
     conn.execute(delete(wrong_code_table).where(wrong_code_table.c.window_start < now - WRONG_KEPT_SECONDS))
     for counted in (address, EVERYWHERE):
         row = insert(conn, wrong_code_table).values(address=counted, window_start=window_of(now), tries=1)

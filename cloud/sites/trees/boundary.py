@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from cloud.wire import ISLAND, Tree, parse_tree
+from cloud.wire import ISLAND, Tree, TreeTap, parse_tree
 
-TREES_CACHED = 256  # a site keeps the same tree for months
+TREES_CACHED = 2048  # a site keeps the same tree for months; a usual one takes a few KB here
 
 
 @dataclass(frozen=True, slots=True)
 class BoundaryTap:
-    """Whose energy passes a boundary tap, and whose it was upstream: None from the grid or at an island's first tap."""
+    """Whose energy passes a boundary tap, and whose it was upstream: None from the grid or at an island's first tap.
+
+    `private` is a tap below an island's first one: no grid reaches it.
+    """
 
     owner: str
     upstream_owner: str | None
     island: bool
+    private: bool = False
 
 
 def boundary_taps(tree: Tree) -> Mapping[str, BoundaryTap]:
@@ -25,8 +29,15 @@ def boundary_taps(tree: Tree) -> Mapping[str, BoundaryTap]:
     for tap_id, tap in tree.taps.items():
         upstream = None if tap.parent in (None, ISLAND) else tree.taps[tap.parent or ""].owner
         if upstream != tap.owner:
-            found[tap_id] = BoundaryTap(tap.owner, upstream, island=tap.parent == ISLAND)
+            island = tap.parent == ISLAND
+            found[tap_id] = BoundaryTap(tap.owner, upstream, island, private=not island and _below_island(tree, tap))
     return found
+
+
+def _below_island(tree: Tree, tap: TreeTap) -> bool:
+    while tap.parent not in (None, ISLAND):
+        tap = tree.taps[tap.parent or ""]
+    return tap.parent == ISLAND
 
 
 @lru_cache(maxsize=TREES_CACHED)
@@ -36,7 +47,9 @@ def read_tree(raw: bytes) -> tuple[int, Mapping[str, BoundaryTap]]:
     return tree.valid_from, boundary_taps(tree)
 
 
-type Verdict = Literal["created", "exists", "tree-conflict", "tree-revision", "unknown-owner", "tree-time"]
+type Verdict = Literal[
+    "created", "exists", "tree-conflict", "tree-revision", "unknown-owner", "tree-time", "owner-not-transferred"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,10 @@ class TreeStands:
 
 
 def judge(tree: Tree, digest: str, stands: TreeStands, owners: frozenset[str], interval_seconds: int) -> Verdict:
-    """Decide on a tree that arrives: it is created, it exists, or the problem it has."""
+    """Decide on a tree that arrives: it is created, it exists, or the problem it has.
+
+    `created` holds as long as no tap changes hands by it without a transfer, which is judged apart.
+    """
     if stands.same_rev_hash is not None:
         return "exists" if stands.same_rev_hash == digest else "tree-conflict"
     if tree.rev != stands.newest_rev + 1:

@@ -9,6 +9,7 @@ from cloud.sites.access.store import keys_of
 from cloud.sites.bodies import TreeAnswerMessage, TreeMessage
 from cloud.sites.key import signer
 from cloud.sites.problems import TREE_CONFLICT, TREE_REVISION, TREE_TIME, UNKNOWN_OWNER
+from cloud.sites.transfer.problems import OWNER_NOT_TRANSFERRED
 from cloud.wire import SIGNATURE_HEADER, TreeAnswer, digest, parse_tree
 
 from . import store
@@ -19,6 +20,10 @@ REFUSALS: dict[Verdict, tuple[ProblemKind, str]] = {
     "tree-revision": (TREE_REVISION, "the revision must be one more than the newest kept"),
     "tree-time": (TREE_TIME, "valid_from must be on an interval boundary of the community"),
     "unknown-owner": (UNKNOWN_OWNER, "a tap's owner is not an owner of the community"),
+    "owner-not-transferred": (
+        OWNER_NOT_TRANSFERRED,
+        "a tap is somebody else's than before, or from another time on, than the cloud has a transfer for",
+    ),
 }
 
 
@@ -54,6 +59,6 @@ ENDPOINTS = (
         signed_body=True,
         answers={201: TreeAnswerMessage, 200: TreeAnswerMessage},
         signed_answer=True,
-        problems=(TREE_CONFLICT, TREE_REVISION, TREE_TIME, UNKNOWN_OWNER),
+        problems=(TREE_CONFLICT, TREE_REVISION, TREE_TIME, UNKNOWN_OWNER, OWNER_NOT_TRANSFERRED),
     ),
 )

@@ -1,9 +1,11 @@
 """Keeps every revision of every site's tree: its raw bytes and the signature over them."""
 
-from sqlalchemy import Column, Connection, ForeignKeyConstraint, Table, func, select
+from sqlalchemy import Column, Connection, ForeignKeyConstraint, Table, func, or_, select, update
 
 from cloud.database import RAW, STRICT, TEXT, WHOLE, bucket_column, bucket_of, metadata
 from cloud.sites import store as sites
+from cloud.sites.transfer import store as transfers
+from cloud.sites.transfer.effect import handed_over
 from cloud.wire import Tree, digest
 
 from .boundary import TreeStands, Verdict, judge
@@ -20,6 +22,7 @@ tree_table = Table(
     Column("raw", RAW, nullable=False),
     Column("signature", TEXT, nullable=False),
     Column("received_at", WHOLE, nullable=False),
+    Column("valid_through", WHOLE),  # the boundary from which a tap of it is somebody else's
     ForeignKeyConstraint(["bucket", "community", "site"], ["site.bucket", "site.community", "site.site"]),
     **STRICT,
 )
@@ -34,6 +37,13 @@ def keep_tree(conn: Connection, community: str, tree: Tree, *, raw: bytes, signa
     owners = frozenset(sites.owners_of(conn, community))
     verdict = judge(tree, digest(raw), stands, owners, settings.interval_seconds)
     if verdict == "created":
+        known = transfers.tap_owners(conn, community, tree.site)
+        done = handed_over(tree, known, transfers.pending(conn, community, tree.site))
+        if done is None:
+            return "owner-not-transferred"
+        transfers.note_tree(conn, community, tree, known, done)
+        if done:
+            _end_earlier(conn, community, tree)
         owned = {"bucket": bucket_of(community), "community": community, "site": tree.site, "rev": tree.rev}
         values = {"valid_from": tree.valid_from, "hash": digest(raw), "raw": raw, "signature": signature}
         conn.execute(tree_table.insert().values(owned | values | {"received_at": now}))
@@ -50,6 +60,21 @@ def tree_raw(conn: Connection, community: str, site: str, rev: int) -> bytes | N
     """Return a revision's bytes as the site signed them."""
     rows = select(tree_table.c.raw).filter_by(bucket=bucket_of(community), community=community, site=site, rev=rev)
     return conn.execute(rows).scalar_one_or_none()
+
+
+def tree_ends(conn: Connection, community: str, site: str, rev: int) -> int | None:
+    """Return the boundary from which a tap of a revision is somebody else's: it says nothing of what follows."""
+    rows = select(tree_table.c.valid_through)
+    rows = rows.filter_by(bucket=bucket_of(community), community=community, site=site, rev=rev)
+    return conn.execute(rows).scalar_one_or_none()
+
+
+def _end_earlier(conn: Connection, community: str, tree: Tree) -> None:
+    """Let every earlier revision end where this one hands a tap over, unless it ends sooner already."""
+    rows = update(tree_table).filter_by(bucket=bucket_of(community), community=community, site=tree.site)
+    rows = rows.where(tree_table.c.rev < tree.rev)
+    sooner = or_(tree_table.c.valid_through.is_(None), tree_table.c.valid_through > tree.valid_from)
+    conn.execute(rows.where(sooner).values(valid_through=tree.valid_from))
 
 
 def _hash_of(conn: Connection, community: str, site: str, rev: int) -> str | None:

@@ -30,11 +30,13 @@ class ModbusMeter:
     def __init__(self, unit: ModbusUnit, profile: Profile, serial: str | None) -> None:
         """Take a unit on a shared link; `serial` None accepts whichever device answers, as a first contact does."""
         unit.require_timeout(LINK_TIMEOUT_S)
+        self._unit = unit
         self._profile = profile
         self._expected_serial = serial
         self._registers = profile.component(unit, every_poll=True)
         self._on_contact = profile.component(unit, every_poll=False)
         self._contact: dict[str, Any] | None = None
+        self.breaker_closed: bool | None = None  # as last read; None also where the device has no breaker
 
     async def async_read(self) -> RawReading:
         """Return the registers in Wh; a register the map does not implement is None, a missing export zero."""
@@ -54,24 +56,42 @@ class ModbusMeter:
         values = await self._values()
         return DeviceIdentity(serial=_text(values.get("serial")), rated_power_w=values.get("rated_power_w"))
 
+    @property
+    def has_breaker(self) -> bool:
+        """Whether the register map has a breaker; the device at hand may still be one without."""
+        return "breaker_command" in self._profile.fields
+
+    async def async_command(self, *, closed: bool) -> None:
+        """Tell the breaker of the very device that was set up to close or open, and read what it made of it."""
+        await self._values()
+        if self.breaker_closed is None:
+            raise DeviceError("has no breaker")
+        try:
+            await self._unit.write_register(self._profile.fields["breaker_command"].address, int(closed))
+        except ModbusError as error:
+            raise DeviceError(str(error)) from error
+        await self._values()
+
     async def _values(self) -> dict[str, Any]:
         try:
             if self._contact is None:
                 self._contact = await self._on_contact.async_update()
             values = await self._registers.async_update() | self._contact
         except ModbusError as error:
-            self._contact = None  # whoever answers next may be another device
+            self._contact = self.breaker_closed = None  # whoever answers next may be another device
             raise DeviceError(str(error)) from error
         self._check_identity(values)
+        state = values.get("breaker_state")
+        self.breaker_closed = bool(state) if state in (0, 1) else None
         return {name: _scaled(value, self._profile.fields.get(name)) for name, value in values.items()}
 
     def _check_identity(self, values: dict[str, Any]) -> None:
         for index, field in enumerate(self._profile.identity):
             if values.get(f"identity_{index}") != field.equals:
-                self._contact = None
+                self._contact = self.breaker_closed = None
                 raise WrongDevice(f"is no device of the profile {self._profile.key}")
         if self._expected_serial is not None and _text(values.get("serial")) != self._expected_serial:
-            self._contact = None
+            self._contact = self.breaker_closed = None
             raise WrongDevice("answers with another serial number than the one set up")
 
 

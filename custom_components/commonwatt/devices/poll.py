@@ -21,11 +21,12 @@ class MeterPoll:
         """Take the meters by tap id."""
         self._meters = meters
         self._reads: dict[str, asyncio.Task[RawReading | DeviceError]] = {}
+        self._closed = False
 
     async def async_poll(self, patience_s: float) -> dict[str, RawReading | DeviceError]:
         """Start a read at every meter that has none under way; return what answered or failed within `patience_s`."""
         for tap, meter in self._meters.items():
-            if tap not in self._reads:
+            if tap not in self._reads and not self._closed:
                 self._reads[tap] = asyncio.create_task(_read(meter), name=f"read {tap}")
         if self._reads:
             await asyncio.wait(self._reads.values(), timeout=patience_s)
@@ -35,7 +36,8 @@ class MeterPoll:
         return {tap: _outcome(tap, task) for tap, task in done.items()}
 
     async def async_close(self) -> None:
-        """Give up the reads under way and wait until they have let go of their links."""
+        """Give up the reads under way, wait until they have let go of their links, and begin no more."""
+        self._closed = True
         reads = list(self._reads.values())
         self._reads.clear()
         for task in reads:

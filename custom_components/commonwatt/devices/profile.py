@@ -13,7 +13,9 @@ from modbus_connection.model import ManualComponent, RegisterField, fields
 FOLDER = Path(__file__).parent / "profiles"
 
 type Space = Literal["holding", "input"]
-type FieldName = Literal["serial", "import_wh", "export_wh", "power_w", "rated_power_w"]
+type FieldName = Literal[
+    "serial", "import_wh", "export_wh", "power_w", "rated_power_w", "breaker_state", "breaker_command"
+]
 type Number = Literal["uint16", "int16", "uint32", "int32", "uint64", "int64"]
 
 
@@ -104,6 +106,8 @@ def parse_profile(key: str, data: Mapping[str, Any]) -> Profile:
         raise ValueError(f"profile {key} names the unknown fields {sorted(unknown)}")
     if not {"import_wh", "export_wh"} & set(profile.fields):
         raise ValueError(f"profile {key} has no energy register")
+    if len({"breaker_state", "breaker_command"} & set(profile.fields)) == 1:
+        raise ValueError(f"profile {key} has a breaker that cannot be both read and switched")
     for field in (*profile.identity, *profile.fields.values()):
         field.register_field()
     return profile

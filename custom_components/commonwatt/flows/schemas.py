@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from homeassistant.components.sensor import DOMAIN as SENSOR_DOMAIN, SensorDeviceClass
+from homeassistant.components.switch.const import DOMAIN as SWITCH_DOMAIN
 from homeassistant.const import CONF_CODE, CONF_HOST, CONF_NAME, CONF_PORT, CONF_URL, UnitOfPower
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
@@ -26,14 +27,18 @@ import probatio
 
 from .. import wire
 from ..const import (
+    CONF_BREAKER_ENTITY,
+    CONF_ESSENTIAL,
     CONF_EXPORT_ENTITY,
     CONF_IMPORT_ENTITY,
     CONF_INTERVAL_SECONDS,
     CONF_MAIN_OWNER,
     CONF_OWNER,
+    CONF_PASSCODE,
     CONF_POWER_ENTITY,
     CONF_PROFILE,
     CONF_RATED_POWER_W,
+    CONF_REPEATED,
     CONF_SEND_PLACE,
     CONF_UNIT_ID,
     CONF_UPSTREAM,
@@ -115,19 +120,46 @@ def modbus(profiles: Iterable[Profile]) -> probatio.Schema:
     )
 
 
-def details(
-    owners: Mapping[str, str], main_owner: str, *, new_owners: bool, upstream: Mapping[str, str] | None
-) -> probatio.Schema:
-    """Ask who owns the tap and what it hangs below; `upstream` None is a meter, which hangs on the grid."""
-    owner = SelectSelectorConfig(
+CUT_OFF = probatio.Schema(
+    {
+        probatio.Optional(CONF_BREAKER_ENTITY): EntitySelector(
+            EntitySelectorConfig(filter=[EntityWithDeviceFilterSelectorConfig(domain=SWITCH_DOMAIN)])
+        ),
+        probatio.Optional(CONF_ESSENTIAL, default=False): BooleanSelector(),
+    }
+)
+
+
+def _owner(owners: Mapping[str, str], *, new_owners: bool = False) -> SelectSelector:
+    config = SelectSelectorConfig(
         options=[SelectOptionDict(value=key, label=name) for key, name in owners.items()],
         mode=SelectSelectorMode.DROPDOWN,
         custom_value=new_owners,
     )
+    return SelectSelector(config)
+
+
+def transfer(owners: Mapping[str, str], *, first: bool) -> probatio.Schema:
+    """Ask who takes a tap over, and for its passcode; `first` where none is set yet, which is then typed twice."""
+    # a browser that knows passwords of this Home Assistant must not fill one in
+    config = TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="new-password" if first else "off")
     fields: dict[Any, Any] = {
-        probatio.Required(CONF_NAME): TextSelector(),
-        probatio.Required(CONF_OWNER, default=main_owner): SelectSelector(owner),
+        probatio.Required(CONF_OWNER): _owner(owners),
+        probatio.Required(CONF_PASSCODE): TextSelector(config),
     }
+    return probatio.Schema(fields | ({probatio.Required(CONF_REPEATED): TextSelector(config)} if first else {}))
+
+
+def details(
+    owners: Mapping[str, str] | None, main_owner: str, *, new_owners: bool, upstream: Mapping[str, str] | None
+) -> probatio.Schema:
+    """Ask who owns the tap and what it hangs below.
+
+    `owners` None is a tap that changes hands only by a transfer; `upstream` None is a meter, which hangs on the grid.
+    """
+    fields: dict[Any, Any] = {probatio.Required(CONF_NAME): TextSelector()}
+    if owners is not None:
+        fields[probatio.Required(CONF_OWNER, default=main_owner)] = _owner(owners, new_owners=new_owners)
     if upstream is not None:
         options = [SelectOptionDict(value=UPSTREAM_GRID, label=UPSTREAM_GRID)]
         options += [SelectOptionDict(value=key, label=name) for key, name in upstream.items()]
@@ -138,4 +170,6 @@ def details(
         first = next(iter(upstream), UPSTREAM_GRID)
         fields[probatio.Required(CONF_UPSTREAM, default=first)] = SelectSelector(hangs_below)
     fields[probatio.Optional(CONF_RATED_POWER_W)] = _whole(1, RATED_POWER_W_MAX, UnitOfPower.WATT)
+    if upstream is not None:
+        fields[probatio.Optional(SECTION_MORE_OPTIONS)] = section(CUT_OFF, {"collapsed": True})
     return probatio.Schema(fields)

@@ -1,13 +1,14 @@
 """Adding and changing a meter or a tap: where its registers come from, who owns it, what it hangs below."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     ConfigEntryState,
     ConfigSubentry,
     ConfigSubentryFlow,
+    SubentryFlowContext,
     SubentryFlowResult,
 )
 from homeassistant.const import CONF_NAME
@@ -17,6 +18,8 @@ import probatio
 
 from .. import wire
 from ..const import (
+    CONF_BREAKER_ENTITY,
+    CONF_ESSENTIAL,
     CONF_OWNER,
     CONF_OWNER_NAME,
     CONF_RATED_POWER_W,
@@ -24,12 +27,14 @@ from ..const import (
     CONF_SOURCE,
     CONF_TAP,
     CONF_UPSTREAM,
+    SECTION_MORE_OPTIONS,
     SOURCE_ENTITIES,
     SOURCE_MODBUS,
     UPSTREAM_GRID,
 )
 from ..site import TapConfig, below, is_paired, next_tap_id, tap_configs
 from . import schemas
+from .breaker import check_breaker, cut_off_form
 from .pairing import FormErrors
 from .source import (
     check_entities,
@@ -40,14 +45,15 @@ from .source import (
     profiles,
     tap_with_source,
 )
+from .transfer import TransferSteps
 from .words import WordError, clean_name
 
 if TYPE_CHECKING:
     from ..coordinator import CommonwattConfigEntry, SiteCoordinator
 
 
-class TapFlow(ConfigSubentryFlow):
-    """Adds a tap below the grid, a meter or another tap."""
+class TapFlow(TransferSteps[SubentryFlowContext, SubentryFlowResult, tuple[str, str]], ConfigSubentryFlow):
+    """Adds a tap below the grid, a meter or another tap; changes one, and lets it pass to another owner."""
 
     is_meter = False
 
@@ -62,7 +68,9 @@ class TapFlow(ConfigSubentryFlow):
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask what is to be changed."""
         await self._async_site()
-        return self.async_show_menu(step_id="reconfigure", menu_options=["details", SOURCE_ENTITIES, SOURCE_MODBUS])
+        options = ["details", SOURCE_ENTITIES, SOURCE_MODBUS]
+        paired = is_paired(self._get_entry().data)
+        return self.async_show_menu(step_id="reconfigure", menu_options=[*options, "transfer"] if paired else options)
 
     async def async_step_entities(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Take the registers from entities that Home Assistant already has."""
@@ -121,7 +129,7 @@ class TapFlow(ConfigSubentryFlow):
             if not found:
                 return self._finish(user_input[CONF_NAME].strip(), details)
         schema = schemas.details(
-            site.settings.owners,
+            None if self._owner_stands else site.settings.owners,
             site.settings.main_owner,
             new_owners=not is_paired(self._get_entry().data),
             upstream=None if self.is_meter else {t.tap: t.name for t in self._taps.values() if t.tap not in closed},
@@ -139,18 +147,22 @@ class TapFlow(ConfigSubentryFlow):
             found.errors[CONF_UPSTREAM] = "loop"
         elif upstream not in (UPSTREAM_GRID, wire.ISLAND, *self._taps):
             found.errors[CONF_UPSTREAM] = "upstream_gone"
-        owner, owner_name = user_input[CONF_OWNER], None
+        owner, owner_name = user_input.get(CONF_OWNER), None
         try:
             clean_name(user_input[CONF_NAME])
         except WordError as error:
             found.errors[CONF_NAME] = error.key
         if not is_paired(self._get_entry().data):
             try:
-                owner, owner_name = named_owner(site.settings.owners, owner)
+                owner, owner_name = named_owner(site.settings.owners, user_input[CONF_OWNER])
             except WordError as error:
                 found.errors[CONF_OWNER] = error.key
-        details = {CONF_OWNER: owner, CONF_UPSTREAM: upstream, CONF_RATED_POWER_W: user_input.get(CONF_RATED_POWER_W)}
-        return details if owner_name is None else details | {CONF_OWNER_NAME: owner_name}
+        details = {CONF_UPSTREAM: upstream, CONF_RATED_POWER_W: user_input.get(CONF_RATED_POWER_W)}
+        if (more := user_input.get(SECTION_MORE_OPTIONS)) is not None:
+            details[CONF_BREAKER_ENTITY] = check_breaker(self.hass, more.get(CONF_BREAKER_ENTITY), found)
+            details[CONF_ESSENTIAL] = more.get(CONF_ESSENTIAL, False)
+        owned = {CONF_OWNER: owner, CONF_OWNER_NAME: owner_name}
+        return details | {name: word for name, word in owned.items() if word is not None}
 
     def _finish(self, name: str, details: dict[str, Any]) -> SubentryFlowResult:
         if self.source == SOURCE_RECONFIGURE:
@@ -194,8 +206,26 @@ class TapFlow(ConfigSubentryFlow):
     def _details_form(self, own: TapConfig | None) -> dict[str, Any]:
         if own is None:
             return dict(self._suggested)
-        form = {CONF_NAME: own.name, CONF_OWNER: own.owner, CONF_UPSTREAM: own.parent or UPSTREAM_GRID}
+        form: dict[str, Any] = {
+            CONF_NAME: own.name,
+            CONF_OWNER: own.owner,
+            CONF_UPSTREAM: own.parent or UPSTREAM_GRID,
+            SECTION_MORE_OPTIONS: cut_off_form(self.hass, own),
+        }
         return form | ({CONF_RATED_POWER_W: own.rated_power_w} if own.rated_power_w else {})
+
+    @property
+    def _owner_stands(self) -> bool:
+        """Tell whether a tap is there already in a site with a cloud: then it changes hands only by a transfer."""
+        return self.source == SOURCE_RECONFIGURE and is_paired(self._get_entry().data)
+
+    @override
+    def _transferred(self) -> tuple[CommonwattConfigEntry, str]:
+        return self._get_entry(), self._get_reconfigure_subentry().data[CONF_TAP]
+
+    @override
+    def _async_transferred(self, words: Mapping[str, str]) -> SubentryFlowResult:
+        return self.async_abort(reason="transferred", description_placeholders=words)
 
     @property
     def _current(self) -> Mapping[str, Any]:

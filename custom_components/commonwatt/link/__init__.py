@@ -5,8 +5,11 @@ from .errands import Errand, Errands
 from .kept import KeptBoundary, KeptInterval, KeptTree, Remark, SealedBatch
 from .outbox import Outbox
 from .papers import Paper
+from .prices import OwnerPrice, PriceFinding, PriceKeeper, PriceWindow
 from .signing import SiteKey, verify_compact, verify_detached
+from .statements import StatementKeeper
 from .uplink import LinkState, LinkStatus, Runner, Uplink
+from .witness import Witnessed
 
 __all__ = [
     "CloudClient",
@@ -19,12 +22,18 @@ __all__ = [
     "LinkStatus",
     "NoticeSocket",
     "Outbox",
+    "OwnerPrice",
     "Paper",
+    "PriceFinding",
+    "PriceKeeper",
+    "PriceWindow",
     "Remark",
     "Runner",
     "SealedBatch",
     "SiteKey",
+    "StatementKeeper",
     "Uplink",
+    "Witnessed",
     "pair",
     "verify_compact",
     "verify_detached",

@@ -6,6 +6,7 @@ from contextlib import suppress
 import logging
 
 from ..errors import BadSignature, CloudRefused, NotAuthorised, OutboxError
+from ..wire import WireError
 from .client import CloudClient
 
 _LOGGER = logging.getLogger(__name__)
@@ -45,11 +46,13 @@ class Errands:
     async def _try(self, place: int, errand: Errand, client: CloudClient) -> None:
         try:
             await errand(client)
-        except (CloudRefused, BadSignature, OutboxError) as error:
+        except (CloudRefused, BadSignature, OutboxError, WireError) as error:
             if isinstance(error, NotAuthorised) and error.status == 401:
                 raise  # the site is not known any more; a 403 says no to this errand alone
             if self._refused.get(place) != str(error):
-                _LOGGER.warning("An errand to the cloud failed: %s", error)
+                # an older cloud does not know every errand
+                older = isinstance(error, CloudRefused) and error.status == 404
+                _LOGGER.log(logging.INFO if older else logging.WARNING, "An errand to the cloud failed: %s", error)
             self._refused[place] = str(error)
         else:
             self._refused.pop(place, None)

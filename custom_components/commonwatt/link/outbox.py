@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from ..errors import OutboxError
 from ..wire import Answer, Head, Incident, Notice, Settings, TreeTap, parse_settings, to_bytes
-from . import chain, papers, trees
+from . import chain, papers, trees, witness
 from .database import Database, mark_of
 from .kept import (
     KeptBoundary,
@@ -23,6 +23,7 @@ from .kept import (
 )
 from .packing import check, sendable
 from .papers import Paper
+from .witness import Witnessed
 
 KEPT_SECONDS = 400 * 86_400  # statements of a year and its audit can be verified from these bytes alone
 REMARKS_MAX = 100
@@ -97,6 +98,12 @@ class Outbox:
         """Return each owner's net energy in Wh over all intervals ever kept here."""
         nets: dict[str, int] = json.loads(self._database.read(lambda db: _kept(db, "nets")) or "{}")
         return nets
+
+    def nets_since(self, start: int) -> list[tuple[int, dict[str, int]]]:
+        """Return start and each owner's net energy in Wh of the intervals that begin at a time or later, in order."""
+        query = "SELECT start, seconds, tree_rev, body FROM interval WHERE start >= ? ORDER BY start"
+        rows = self._database.read(lambda db: db.execute(query, (start,)).fetchall())
+        return [(interval.start, dict(interval.net_wh)) for interval in (interval_of(*row) for row in rows)]
 
     def keep_tree(self, taps: Mapping[str, TreeTap], valid_from: int) -> int:
         """Keep a tree and return its revision: the newest one's if nothing changed."""
@@ -230,6 +237,10 @@ class Outbox:
     def papers(self, kind: str, first: str, last: str) -> list[Paper]:
         """Return the papers of a kind by name, between two names, both included."""
         return self._database.read(lambda db: papers.between(db, kind, first, last))
+
+    def witnessed(self, start: int, end: int) -> list[Witnessed]:
+        """Return the intervals that begin in [start, end), each with the batch that it was signed in."""
+        return self._database.read(lambda db: witness.between(db, start, end))
 
     def keep_note(self, name: str, body: str) -> None:
         """Keep a text of the site's own under a name, in place of the one before."""

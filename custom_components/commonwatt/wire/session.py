@@ -21,6 +21,7 @@ from .strict import (
 
 OWNERS_MAX = 1000
 TIME_SCALE_MAX = 3600
+CURRENCY_LETTERS = 3
 
 type Result = Literal["created", "exists", "held"]
 
@@ -94,7 +95,8 @@ def parse_paired(raw: bytes) -> Paired:
 class Settings:
     """What the cloud decides for a site: how long its intervals are, and who owns in its community.
 
-    `time_scale` is 1 everywhere but in a simulated house, where so many seconds pass in one.
+    `time_scale` is 1 everywhere but in a simulated house, where so many seconds pass in one. Where a community has a
+    `currency`, so many points (`points_per_unit`) are worth one unit of it.
     """
 
     site: str
@@ -104,6 +106,8 @@ class Settings:
     time_scale: int
     main_owner: str
     owners: Mapping[str, str]
+    currency: str | None = None
+    points_per_unit: int | None = None
 
     def plain(self) -> dict[str, Any]:
         """Return the JSON data of these settings."""
@@ -127,6 +131,10 @@ def parse_settings(raw: bytes) -> Settings:
         time_scale=whole(take(data, "time_scale", where), f"{where}.time_scale", 1, TIME_SCALE_MAX),
         main_owner=identifier(take(data, "main_owner", where), f"{where}.main_owner"),
         owners={identifier(owner, f"{where}.owners"): text(owners, owner, f"{where}.owners") for owner in owners},
+        currency=None if data.get("currency") is None else text(data, "currency", where, CURRENCY_LETTERS),
+        points_per_unit=None
+        if data.get("points_per_unit") is None
+        else whole(data["points_per_unit"], f"{where}.points_per_unit", 1),
     )
 
 

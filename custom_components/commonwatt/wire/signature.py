@@ -5,6 +5,7 @@ stays the raw JSON that was signed. A compact one carries its payload and suits 
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import lru_cache
 from hashlib import sha256
 
 from .strict import WireError, load, text, to_bytes
@@ -12,6 +13,7 @@ from .strict import WireError, load, text, to_bytes
 SIGNATURE_HEADER = "Commonwatt-Signature"
 SENT_HEADER = "Commonwatt-Sent-Ms"  # when the sender's clock said it sent the request; echoed in signed answers
 SIGNATURE_TEXT_MAX = 400
+HEADERS_KNOWN = 4096  # a signer's header is always the same
 
 
 def base64url(raw: bytes) -> str:
@@ -52,10 +54,16 @@ def detached_parts(signature: str, payload: bytes) -> tuple[str, bytes, bytes]:
     pieces = signature.split(".")
     if len(signature) > SIGNATURE_TEXT_MAX or len(pieces) != 3 or pieces[1]:
         raise WireError(where, "is not of the form <header>..<signature>")
-    kid = _kid(pieces[0], where)
-    if pieces[0] != detached_header(kid):
-        raise WireError(where, "has a header other than EdDSA with b64 false")
+    kid = _detached_kid(pieces[0], where)
     return kid, pieces[0].encode() + b"." + payload, from_base64url(pieces[2], where)
+
+
+@lru_cache(maxsize=HEADERS_KNOWN)
+def _detached_kid(header: str, where: str) -> str:
+    kid = _kid(header, where)
+    if header != detached_header(kid):
+        raise WireError(where, "has a header other than EdDSA with b64 false")
+    return kid
 
 
 def compact_parts(message: str) -> tuple[str, bytes, bytes, bytes]:

@@ -21,7 +21,7 @@ GENESIS = "0" * 64  # `prev` of the very first batch
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 HASH = re.compile(r"[0-9a-f]{64}")
-TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}Z")  # no day has an hour 24 here
 STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # to its end or the text's, never read twice: linear
 STEPS = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 OTHERS = bytes(set(range(256)) - set(STEPS))
@@ -141,7 +141,7 @@ def parse_time(value: Any, where: str) -> int:
     if not isinstance(value, str) or not TIME.fullmatch(value):
         raise WireError(where, "is not a UTC time like 2026-11-21T05:30:00Z")
     try:
-        at = int(datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+        at = int(datetime.fromisoformat(value).timestamp())
     except ValueError:
         raise WireError(where, "is not a date of the calendar") from None
     return whole(at, where, 0)

@@ -40,7 +40,7 @@ async def test_a_refused_errand_holds_up_no_other_and_is_told_once(
     """An older cloud, or one that forbids this errand alone: logged the first time, tried each time."""
     expected_logs.append("An errand to the cloud failed")
     refused, forbidden, fine = (
-        Runs(CloudRefused(404, "not-found", "nothing here")),
+        Runs(CloudRefused(422, "unprocessable", "not so")),
         Runs(NotAuthorised(403, "forbidden", "not yours")),
         Runs(),
     )
@@ -51,6 +51,12 @@ async def test_a_refused_errand_holds_up_no_other_and_is_told_once(
     await run_for(errands, client)
     assert refused.count == forbidden.count == fine.count == 2
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+
+
+async def test_an_older_cloud_is_no_warning(client: CloudClient, caplog: pytest.LogCaptureFixture) -> None:
+    """A cloud that does not know an errand yet is told of in passing."""
+    await run_for(Errands([Runs(CloudRefused(404, "not-found", "nothing here"))]), client)
+    assert [record.levelno for record in caplog.records] == [logging.INFO]
 
 
 @pytest.mark.parametrize("error", [NotAuthorised(401, "not-authorised", "gone"), CloudUnreachable("away")])

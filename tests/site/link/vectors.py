@@ -62,6 +62,25 @@ BATCH = Batch(
         Incident(START + 3600, "clock-offset", None, "-2500 ms"),
     ),
 )
+AMENDING = Batch(
+    site="site-1",
+    epoch=3,
+    seq=1043,
+    prev=digest(to_bytes(BATCH)),
+    made_at=START + 5405,
+    intervals=Intervals(
+        start=START,
+        seconds=1800,
+        count=2,
+        tree_rev=7,
+        taps={
+            "T1": TapColumns("anna", None, (7000, 300), (0, 41), ((917_973, 12), (918_273, 53)), ("ok", "ok")),
+            "T2": TapColumns("ben", "anna", (0, 900), (0, 0), ((5000, 0), (900, 0)), ("missing", "reset")),
+            "L1": TapColumns("sun", None, (0, 0), (0, 1500), ((0, 0), (0, 1500)), ("ok", "ok")),
+        },
+        amends=True,
+    ),
+)
 ANSWER = Answer(
     site="site-1",
     epoch=3,
@@ -96,6 +115,7 @@ def document() -> dict[str, Any]:
             "kid": thumbprint(cloud.public_key),
         },
         "batch": _detached(BATCH, site),
+        "amending_batch": _detached(AMENDING, site),
         "tree": _detached(TREE, site),
         "answer": _detached(ANSWER, cloud),
         "notice": {"text": to_bytes(NOTICE).decode(), "compact": cloud.compact(to_bytes(NOTICE))},

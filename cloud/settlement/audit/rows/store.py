@@ -1,29 +1,30 @@
 """Streams the stored rows of a community in the order the audit looks at them: a page in memory, never a table."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from itertools import batched, groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, func, select
+from sqlalchemy import Connection, Row, Select, Table, and_, func, literal, select
 
-from cloud.database import bucket_of
+from cloud.database import WHOLE, bucket_of
 from cloud.ingest.batches.store import batch_table
 from cloud.ingest.reading import Reading
-from cloud.ingest.readings.store import reading_table
+from cloud.ingest.readings.store import MEMBERS, reading_table, replaced_reading_table
 from cloud.ledger import store as ledger
 from cloud.ledger.chain import Link
+from cloud.ledger.evidence import store as evidence
 from cloud.ledger.store import account_table, entry_table, posting_table
+from cloud.settlement.audit.again import Kept
 from cloud.settlement.audit.batches import BatchRow, KeyRow, TreeRow
 from cloud.settlement.audit.books import AccountRow, Totals
 from cloud.settlement.audit.intervals import IntervalRow, OwnerRow, Stored
 from cloud.settlement.cause import ENERGY_PREFIX
+from cloud.settlement.correction.store import settled_correction_table, settled_owner_correction_table
 from cloud.settlement.store import settled_interval_table, settled_owner_interval_table, settled_without_table
 from cloud.sites.access.store import site_key_table
 from cloud.sites.trees.store import tree_table
-from cloud.tariff.price import Prices, PriceTexts
-from cloud.tariff.store import tariff_table
-from cloud.tariff.validity import Tariff
 
 PAGE_ROWS = 1000  # fetched at a time from each stream
 TOGETHER = 100  # intervals whose entries are fetched at once
@@ -70,66 +71,86 @@ def opened_at(conn: Connection, community: str) -> dict[str, int]:
     return dict(conn.execute(select(c.owner, c.opened_at).filter_by(**_owned(community), kind="owner")).tuples().all())
 
 
-def joined_at(conn: Connection, community: str) -> dict[str, int]:
-    """Return when each site's first tree came."""
-    c = tree_table.c
-    rows = select(c.site, func.min(c.received_at)).filter_by(**_owned(community)).group_by(c.site)
-    return dict(conn.execute(rows).tuples().all())
-
-
-def tariffs(conn: Connection, community: str) -> Iterator[tuple[Tariff, PriceTexts]]:
-    """Yield every tariff with the texts it was read from, in the order of their validity."""
-    for row in _stream(conn, select(tariff_table).filter_by(**_owned(community)).order_by(tariff_table.c.valid_from)):
-        prices = Prices(row.local_micro_per_wh, row.grid_buy_micro_per_wh, row.grid_sell_micro_per_wh)
-        texts = PriceTexts(row.local_text, row.grid_buy_text, row.grid_sell_text)
-        yield Tariff(row.valid_from, prices, row.used_through), texts
-
-
 def intervals(conn: Connection, community: str) -> Iterator[Stored]:
     """Yield every settled interval with all that stands of it, in order of time."""
     for group in batched(_without_entries(conn, community), TOGETHER, strict=False):
-        numbers = [item[0].entry for item in group if item[0] is not None and item[0].entry is not None]
-        found = {link.number: link for link in _links_numbered(conn, community, numbers)}
-        for row, stored in group:
-            yield stored(None if row is None or row.entry is None else found.get(row.entry))
+        numbers = [row.entry for stored in group for row in stored.rows if row.entry is not None]
+        links = {link.number: link for link in _links_numbered(conn, community, numbers)}
+        kept = evidence.documents(conn, community, numbers)
+        for stored in group:
+            yield replace(stored, links=links, documents=kept)
 
 
-type _Part = tuple[IntervalRow | None, Callable[[Link | None], Stored]]
-
-
-def _without_entries(conn: Connection, community: str) -> Iterator[_Part]:
-    readings, owners = reading_table, settled_owner_interval_table
-    measured = _ByStart(_stream(conn, _select(readings, Reading, community).order_by(readings.c.start)), _reading)
-    parts = _ByStart(
-        _stream(conn, _select(owners, OwnerRow, community).order_by(owners.c.start)), lambda r: OwnerRow(*r)
+def _without_entries(conn: Connection, community: str) -> Iterator[Stored]:
+    readings = _ByStart(_stream(conn, _kept(reading_table, community)), lambda row: _kept_of(row, replaced=False))
+    replaced = _ByStart(
+        _stream(conn, _kept(replaced_reading_table, community)), lambda row: _kept_of(row, replaced=True)
     )
+    parts = _ByStart(_stream(conn, _parts(settled_owner_interval_table, community)), lambda row: OwnerRow(*row))
+    changes = _ByStart(_stream(conn, _parts(settled_owner_correction_table, community)), lambda row: OwnerRow(*row))
+    corrected = _ByStart(_stream(conn, _corrections(community)), lambda row: IntervalRow(*row))
     absent = select(settled_without_table.c.start, settled_without_table.c.site).filter_by(**_owned(community))
     absents = _ByStart(_stream(conn, absent.order_by(settled_without_table.c.start)), lambda row: str(row.site))
-    prices = _InForce(tariffs(conn, community))
-    rows = _select(settled_interval_table, IntervalRow, community).order_by(settled_interval_table.c.start)
-    for row in (IntervalRow(*found) for found in _stream(conn, rows)):
-        yield from (_orphans(start, kept) for start, kept in parts.before(row.start))
-        for _ in measured.before(row.start):
-            pass  # not settled yet
-        for _ in absents.before(row.start):
-            pass  # says nothing of anything
-        yield row, _whole(row, parts.at(row.start), absents.at(row.start), measured.at(row.start), prices.at(row.start))
-    yield from (_orphans(start, kept) for start, kept in parts.before(None))
+    measured: tuple[_ByStart[Any], ...] = (readings, replaced, absents)
+    judged: tuple[_ByStart[Any], ...] = (parts, changes)
+    for row in (IntervalRow(*found) for found in _stream(conn, _settled(community))):
+        yield from (_orphans(start, kept) for stream in judged for start, kept in stream.before(row.start))
+        for stream in (*measured, corrected):
+            for _ in stream.before(row.start):
+                pass  # not settled yet, or says nothing of anything
+        at = row.start
+        rows, owners = (row, *corrected.at(at)), (*parts.at(at), *changes.at(at))
+        kept = (*readings.at(at), *replaced.at(at))
+        yield Stored(at, rows, owners, frozenset(absents.at(at)), kept, {}, {})
+    yield from (_orphans(start, kept) for stream in judged for start, kept in stream.before(None))
 
 
-def _whole(
-    row: IntervalRow, owners: list[OwnerRow], without: list[str], readings: list[Reading], tariff: Tariff | None
-) -> Callable[[Link | None], Stored]:
-    named = {part.owner: part for part in owners}
-    return lambda link: Stored(row.start, row, named, tuple(sorted(without)), readings, tariff, link)
+def _orphans(start: int, owners: list[OwnerRow]) -> Stored:
+    return Stored(start, (), owners, frozenset(), (), {}, {})
 
 
-def _orphans(start: int, owners: list[OwnerRow]) -> _Part:
-    return None, lambda link: Stored(start, None, {part.owner: part for part in owners}, (), (), None, link)
+def _kept(table: Table, community: str) -> Select[Any]:
+    """Select readings with the digests of their batches; one without a batch is not left out."""
+    t, b = table.c, batch_table.c
+    of = and_(*(t[name] == b[name] for name in ("bucket", "community", "site", "epoch", "seq")))
+    rows = select(*(t[name] for name in MEMBERS), b.hash).join_from(table, batch_table, of, isouter=True)
+    return rows.where(t.bucket == bucket_of(community), t.community == community).order_by(t.start)
 
 
-def _reading(row: Row[Any]) -> Reading:
-    return replace(Reading(*row), island=bool(row.island))
+def _kept_of(row: Row[Any], *, replaced: bool) -> Kept:
+    *members, digest = row
+    return Kept(_reading(members), digest or "", replaced)
+
+
+def _settled(community: str) -> Select[Any]:
+    i = settled_interval_table.c
+    sums = (i.readings, i.grid_wh, i.grid_points_micro, i.evidence, i.entry)
+    kept = (i.settled_at, i.local_micro_per_wh, i.batches, i.document)
+    rows = select(i.start, literal(0, WHOLE), i.seconds, *sums, i.start.label("valued_at"), *kept)
+    return rows.filter_by(**_owned(community)).order_by(i.start)
+
+
+def _corrections(community: str) -> Select[Any]:
+    c, i = settled_correction_table.c, settled_interval_table.c
+    of = (c.bucket == i.bucket) & (c.community == i.community) & (c.start == i.start)
+    sums = (c.readings, c.grid_wh, c.grid_points_micro, c.evidence, c.entry)
+    kept = (c.made_at, i.local_micro_per_wh, c.batches, c.document)
+    rows = select(c.start, c.revision, i.seconds, *sums, c.booked_at, *kept)
+    rows = rows.join_from(settled_correction_table, settled_interval_table, of)
+    return rows.where(c.bucket == bucket_of(community), c.community == community).order_by(c.start, c.revision)
+
+
+def _parts(table: Table, community: str) -> Select[Any]:
+    t = table.c
+    revision = t.revision if "revision" in t else literal(0, WHOLE)
+    energy = (t.net_wh, t.local_wh, t.grid_wh, t.points_micro, t.direct_wh, t.direct_points_micro)
+    told = (t.quality, t.local_micro_per_wh, t.grid_micro_per_wh, t.blind)
+    return select(t.start, revision, t.owner, *energy, *told).filter_by(**_owned(community)).order_by(t.start)
+
+
+def _reading(row: Sequence[Any]) -> Reading:
+    reading = Reading(*row)
+    return replace(reading, island=bool(reading.island), private=bool(reading.private))
 
 
 class _ByStart[T]:
@@ -159,33 +180,19 @@ class _ByStart[T]:
         return found
 
 
-class _InForce:
-    """The tariff in force, followed through time."""
-
-    def __init__(self, rows: Iterator[tuple[Tariff, PriceTexts]]) -> None:
-        self._rows = rows
-        self._now: Tariff | None = None
-        self._next = next(rows, None)
-
-    def at(self, start: int) -> Tariff | None:
-        """Return the tariff of the interval that begins at `start`; starts only grow."""
-        while self._next is not None and self._next[0].valid_from <= start:
-            self._now, self._next = self._next[0], next(self._rows, None)
-        return self._now
-
-
 def _links_numbered(conn: Connection, community: str, numbers: list[int]) -> list[Link]:
     """Return the entries with these numbers, as they stand."""
     return ledger.links_numbered(conn, community, numbers) if numbers else []
 
 
 def entries_of_no_interval(conn: Connection, community: str) -> Iterator[tuple[int, str]]:
-    """Yield number and cause of entries for energy that the settled interval of their time does not name."""
-    e, i = entry_table.c, settled_interval_table.c
+    """Yield number and cause of entries for energy that no settled interval and no correction names."""
+    e, i, c = entry_table.c, settled_interval_table.c, settled_correction_table.c
     owned = (i.bucket == e.bucket) & (i.community == e.community)
     named = select(1).where(owned, i.start == e.valued_at, i.entry == e.number).exists()  # by key: there are many
+    corrected = select(c.entry).filter_by(**_owned(community)).where(c.entry.is_not(None))
     rows = select(e.number, e.cause).filter_by(**_owned(community))
-    rows = rows.where(e.cause.startswith(ENERGY_PREFIX), ~named).order_by(e.number)
+    rows = rows.where(e.cause.startswith(ENERGY_PREFIX), ~named, e.number.not_in(corrected)).order_by(e.number)
     yield from ((row.number, row.cause) for row in _stream(conn, rows))
 
 
@@ -212,39 +219,46 @@ def batch(conn: Connection, community: str, site: str, epoch: int, seq: int) -> 
     return None if row is None else BatchRow(*row)
 
 
-def readings_between(
-    conn: Connection, community: str, site: str, start: int, end: int
-) -> Mapping[tuple[int, str], Reading]:
-    """Return a site's readings that begin in [start, end), by start and tap."""
-    rows = _select(reading_table, Reading, community, site=site)
-    rows = rows.where(reading_table.c.start >= start, reading_table.c.start < end)
-    return {(row.start, row.tap): _reading(row) for row in conn.execute(rows)}
+def kept_between(conn: Connection, community: str, site: str, start: int, end: int) -> Sequence[Kept]:
+    """Return a site's readings that begin in [start, end), and those that stood before them."""
+    found = []
+    for table in (reading_table, replaced_reading_table):
+        rows = _select(table, Reading, community, site=site).where(table.c.start >= start, table.c.start < end)
+        found += [Kept(_reading(row), "", table is replaced_reading_table) for row in conn.execute(rows)]
+    return found
 
 
-def readings(conn: Connection, community: str, site: str) -> Iterator[Reading]:
-    """Yield every reading of a site."""
-    rows = _select(reading_table, Reading, community, site=site)
-    return (_reading(row) for row in _stream(conn, rows.order_by(reading_table.c.start)))
+def kept(conn: Connection, community: str, site: str) -> Iterator[Kept]:
+    """Yield every reading of a site, and every one that another took the place of."""
+    for table in (reading_table, replaced_reading_table):
+        rows = _select(table, Reading, community, site=site).order_by(table.c.start)
+        yield from (Kept(_reading(row), "", table is replaced_reading_table) for row in _stream(conn, rows))
 
 
-def readings_count(conn: Connection, community: str, site: str) -> int:
-    """Count a site's readings."""
-    rows = select(func.count()).select_from(reading_table).filter_by(**_owned(community), site=site)
-    return int(conn.execute(rows).scalar_one())
+def kept_count(conn: Connection, community: str, site: str) -> int:
+    """Count a site's readings, those among them that another took the place of."""
+    counts = [
+        select(func.count()).select_from(table).filter_by(**_owned(community), site=site)
+        for table in (reading_table, replaced_reading_table)
+    ]
+    return sum(int(conn.execute(rows).scalar_one()) for rows in counts)
 
 
 def totals(conn: Connection, community: str | None) -> dict[str, Totals]:
     """Add up everything by community, whatever bucket a row lies in; one community, or all."""
 
-    def by_community(table: Table, column: str) -> dict[str, int]:
-        rows = select(table.c.community, func.sum(table.c[column])).group_by(table.c.community)
-        rows = rows if community is None else rows.where(table.c.community == community)
-        return {name: int(total) for name, total in conn.execute(rows)}
+    def by_community(column: str, *tables: Table) -> Counter[str]:
+        found = Counter[str]()
+        for table in tables:
+            rows = select(table.c.community, func.sum(table.c[column])).group_by(table.c.community)
+            rows = rows if community is None else rows.where(table.c.community == community)
+            found.update({name: int(total) for name, total in conn.execute(rows)})
+        return found
 
-    grid = by_community(settled_interval_table, "grid_wh")
-    net = by_community(settled_owner_interval_table, "net_wh")
-    local = by_community(settled_owner_interval_table, "local_wh")
-    micro = by_community(posting_table, "amount_micro")
+    parts = settled_owner_interval_table, settled_owner_correction_table
+    grid = by_community("grid_wh", settled_interval_table, settled_correction_table)
+    net, local = by_community("net_wh", *parts), by_community("local_wh", *parts)
+    micro = by_community("amount_micro", posting_table)
     return {
         name: Totals(grid.get(name, 0) + net.get(name, 0), local.get(name, 0), micro.get(name, 0))
         for name in grid.keys() | net.keys() | micro.keys()

@@ -1,0 +1,1 @@
+"""Entries that must be covered: an owner gives only what is there."""

@@ -1,0 +1,1 @@
+"""What moved an owner's points beside energy."""

@@ -1,0 +1,1 @@
+"""What sites are told of balances."""

@@ -1,0 +1,1 @@
+"""Points taken back for cash, by the rule of the community."""

@@ -1,0 +1,1 @@
+"""Points that an owner gives to another."""

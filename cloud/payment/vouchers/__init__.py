@@ -1,0 +1,1 @@
+"""Vouchers: codes of the operator that are worth points."""

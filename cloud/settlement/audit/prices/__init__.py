@@ -1,0 +1,1 @@
+"""Every price that was ever taken in, with the texts it was read from."""

@@ -1,0 +1,1 @@
+"""Direct lines between neighbours: what passes over one is settled between its two owners alone."""

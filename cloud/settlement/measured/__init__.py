@@ -1,0 +1,1 @@
+"""What was measured in the intervals that are to be settled."""

@@ -1,0 +1,1 @@
+"""What is told of settled intervals, and of those that wait."""

@@ -1,0 +1,1 @@
+"""Sites that hang below another site: from when on, and below which of its taps."""

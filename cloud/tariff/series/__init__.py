@@ -1,0 +1,1 @@
+"""Prices of a market, added as they become known."""

@@ -1,0 +1,1 @@
+"""Benchmarks: the limit and ours, measured in the same run and printed as ratios; `scripts/bench` runs them."""

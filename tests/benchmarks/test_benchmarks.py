@@ -1,0 +1,64 @@
+"""The benchmarks measure what they say: what they make up is taken in, and figures are judged the right way round."""
+
+import json
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from cloud.database import Database
+from cloud.ingest import store
+from cloud.ingest.arrivals.arrival import Arrival, Evidence
+from cloud.settlement.engine.nets import net
+from cloud.settlement.engine.shares import share
+from cloud.wire import detached_parts, digest, parse_batch
+
+from . import netting, posting, settlement
+from .figure import Figure, as_json, table
+from .sites import make_cloud
+
+NOW = 1_795_262_400
+
+
+def test_a_figure_is_judged_by_its_goal() -> None:
+    """More is better for a rate, less for a time; the last line counts."""
+    rate = Figure("rate", "1/s", "limit", 100, 49, 0.5)
+    span = Figure("span", "s", "limit", 1, 1.9, 2, more_is_better=False)
+    assert (rate.reached, span.reached) == (False, True)
+    assert table([rate, span]).splitlines()[-1].startswith("1 of 2 goals reached")
+    assert [item["reached"] for item in json.loads(as_json([rate, span], seed=1))["figures"]] == [False, True]
+
+
+def test_the_batches_that_are_made_up_are_taken_in(tmp_path: Path) -> None:
+    """Signed, chained, with registers that agree: every one becomes readings."""
+    url = f"sqlite:///{tmp_path}/cloud.db"
+    sites = make_cloud(url, tmp_path / "cloud.key", 3, Random(1), NOW)
+    database = Database(url)
+    for _ in range(3):
+        arrivals = []
+        for site in sites:
+            raw, signature = site.next(30, Random(2))
+            kid = detached_parts(signature, raw)[0]
+            evidence = Evidence(raw, digest(raw), signature, kid, NOW * 1000)
+            arrivals.append(Arrival(site.community, parse_batch(raw), evidence))
+        with database.engine.begin() as conn:
+            kept = store.keep_all(conn, arrivals)
+        assert [item and (item.verdict, item.held) for item in kept] == [("created", None)] * 3
+    database.dispose()
+
+
+def test_the_day_that_is_made_up_settles_to_zero() -> None:
+    """Energy and points of every interval sum to zero, with the grid's."""
+    first, readings, tariffs = settlement.columns(2, np.random.default_rng(1))
+    nets = net(first, readings)
+    shares = share(first, nets, tariffs)
+    assert len(readings.slot) == 2 * settlement.INTERVALS * settlement.SITES * 3
+    assert not np.add.reduceat(nets.net_wh, first[:-1]).any()
+    assert not np.add.reduceat(shares.points_micro, first[:-1]).any()
+    assert not shares.beyond.any()
+
+
+def test_posting_and_netting_run() -> None:
+    """On small sizes, so that what they call still is what is called."""
+    assert {figure.unit for figure in posting.measure(0.01, 1)} == {"postings/s"}
+    assert {figure.unit for figure in netting.measure(0.01, 1)} == {"µs"}
