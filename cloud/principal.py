@@ -23,7 +23,7 @@ class Scope(StrEnum):
     OWNER = "owner"  # one owner of one community, for what is theirs
     MANAGER = "manager"  # runs one community
     OPERATOR = "operator"  # runs the cloud, so every community
-    UPPER = "upper"  # an upper system: reads one community, or all, and changes nothing
+    UPPER = "upper"  # an upper system: reads one community, or all, and countersigns what it has verified
 
 
 STAFF = (Scope.OPERATOR, Scope.MANAGER)  # who runs a community

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +34,7 @@ NOTICE_BALANCE = "balance"
 NOTICE_PRICES = "prices"
 NOTICE_STATEMENT = "statement"
 INCIDENT_CLOCK = "clock-offset"
+FETCH_SECONDS = 10  # how long a person waits for the newest before the kept ones do
 
 type NoticeHandler = Callable[[Mapping[str, Any]], None]  # given a notice's body
 
@@ -117,6 +119,16 @@ class SiteCloud:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+
+    async def async_fetch_statements(self) -> None:
+        """Fetch what the statements say by now, if the cloud answers; without it there is what was kept."""
+        if not self.state.connected:
+            return
+        self.statements.hurry()
+        self.errands.wake()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FETCH_SECONDS):
+                await self.statements.fetched.wait()
 
     @callback
     def async_watch(self) -> None:

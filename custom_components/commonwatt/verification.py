@@ -66,7 +66,7 @@ def async_setup_verification(hass: HomeAssistant) -> None:
 
 
 async def async_verify_statement(call: ServiceCall) -> ServiceResponse:
-    """Recompute kept statements from this site's own records; asks nobody."""
+    """Recompute kept statements from this site's own records; the cloud is asked for the newest, and never needed."""
     hass, entry = call.hass, _entry(call.hass, call.data[CONF_CONFIG_ENTRY_ID])
     settings = entry.runtime_data.coordinator.settings
     wish = Wish(
@@ -75,6 +75,8 @@ async def async_verify_statement(call: ServiceCall) -> ServiceResponse:
         end=_seconds(call.data.get(CONF_TO)),
     )
     store = entry.runtime_data.store
+    if entry.runtime_data.cloud is not None:
+        await entry.runtime_data.cloud.async_fetch_statements()
     try:
         kept, own = await store.run(partial(gather, store.outbox, entry.data, wish))
     except (BadSignature, WireError, OutboxError) as error:

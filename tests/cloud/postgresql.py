@@ -60,7 +60,7 @@ class Server:
 
     def drop(self, name: str) -> None:
         """Remove a database; raises when somebody is still connected to it, who should have ended."""
-        end = time.monotonic() + 5
+        end = time.monotonic() + 30
         while True:
             try:
                 self._admin.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))

@@ -1,5 +1,6 @@
 """Fetches statements day by day, with their proof, and keeps what the cloud signed: later it is verified without it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 import logging
 import time
@@ -44,10 +45,12 @@ class StatementKeeper:
         self._run = run
         self._owner = owner
         self._rested_until = 0
+        self.fetched = asyncio.Event()  # set once everything there was to fetch since `hurry` is kept
 
     def hurry(self) -> None:
         """Fetch with the next errand, however short ago the last one was."""
         self._rested_until = 0
+        self.fetched.clear()
 
     async def __call__(self, client: CloudClient) -> None:
         """Fetch every day since the last one that is kept whole; done twice, it changes nothing."""
@@ -60,6 +63,7 @@ class StatementKeeper:
             whole = await self._day(client, day, now) and whole
             if whole:
                 await self._run(self._outbox.keep_note, f"{NOTE}.{self._owner}", str(day + DAY_SECONDS))
+        self.fetched.set()
 
     async def _first(self, now: int) -> int:
         kept = await self._run(self._outbox.note, f"{NOTE}.{self._owner}")
