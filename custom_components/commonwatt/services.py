@@ -12,6 +12,7 @@ import probatio
 from .const import CONF_OWNER, DOMAIN
 from .coordinator import CommonwattConfigEntry
 from .entity import tap_identifier
+from .gaps import async_setup_gaps
 from .site import SiteSettings, TapConfig, is_paired
 from .transfers import raise_transfer
 from .verification import async_setup_verification
@@ -26,6 +27,7 @@ TRANSFER_TAP = probatio.Schema({probatio.Required(ATTR_DEVICE_ID): cv.string, pr
 def async_setup_services(hass: HomeAssistant) -> None:
     """Offer the actions, also while no site runs."""
     hass.services.async_register(DOMAIN, SERVICE_TRANSFER_TAP, async_transfer_tap, schema=TRANSFER_TAP)
+    async_setup_gaps(hass)
     async_setup_verification(hass)
 
 

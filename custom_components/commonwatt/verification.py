@@ -21,6 +21,7 @@ from .errors import BadSignature, OutboxError
 from .link import Outbox, Paper, verify_compact, verify_detached
 from .link.prices import window_of
 from .link.statements import ALTERED, FINAL, OPEN, ROOT
+from .link.witness import Witnessed
 from .site import is_paired
 from .verify import Kept, Own, OwnInterval, Promised, Report, verify
 from .wire import WireError, time_text
@@ -67,12 +68,12 @@ def async_setup_verification(hass: HomeAssistant) -> None:
 
 async def async_verify_statement(call: ServiceCall) -> ServiceResponse:
     """Recompute kept statements from this site's own records; the cloud is asked for the newest, and never needed."""
-    hass, entry = call.hass, _entry(call.hass, call.data[CONF_CONFIG_ENTRY_ID])
+    hass, entry = call.hass, paired_entry(call.hass, call.data[CONF_CONFIG_ENTRY_ID])
     settings = entry.runtime_data.coordinator.settings
     wish = Wish(
         owner=call.data.get(CONF_OWNER, settings.main_owner),
-        start=_seconds(call.data.get(CONF_FROM)),
-        end=_seconds(call.data.get(CONF_TO)),
+        start=seconds_of(call.data.get(CONF_FROM)),
+        end=seconds_of(call.data.get(CONF_TO)),
     )
     store = entry.runtime_data.store
     if entry.runtime_data.cloud is not None:
@@ -94,7 +95,8 @@ async def async_verify_statement(call: ServiceCall) -> ServiceResponse:
     return await _response(hass, report, kept, settings.owners.get(wish.owner, wish.owner))
 
 
-def _entry(hass: HomeAssistant, entry_id: str) -> CommonwattConfigEntry:
+def paired_entry(hass: HomeAssistant, entry_id: str) -> CommonwattConfigEntry:
+    """Return the running, paired site of a config entry; raises what a person is told."""
     entry: CommonwattConfigEntry | None = hass.config_entries.async_get_entry(entry_id)
     if entry is None or entry.domain != DOMAIN or entry.state is not ConfigEntryState.LOADED:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="site_not_loaded")
@@ -103,7 +105,7 @@ def _entry(hass: HomeAssistant, entry_id: str) -> CommonwattConfigEntry:
     return entry
 
 
-def _seconds(at: datetime | None) -> int | None:
+def seconds_of(at: datetime | None) -> int | None:
     """Return a time as seconds since 1970; one without a zone is by Home Assistant's clock."""
     return None if at is None else int(dt_util.as_utc(at).timestamp())
 
@@ -118,16 +120,24 @@ def gather(outbox: Outbox, data: Mapping[str, str], wish: Wish) -> tuple[list[Ke
         site=data[CONF_SITE],
         community=data[CONF_COMMUNITY],
         owner=wish.owner,
-        intervals={
-            item.interval.start: OwnInterval(
-                item.interval.start, item.interval.seconds, item.interval.net_wh.get(wish.owner, 0), item.batch
-            )
-            for item in outbox.witnessed(min(first, start), end)
-        },
+        intervals=_intervals(outbox, wish.owner, min(first, start), end),
         promised=_promised(outbox, wish, kept),
         roots=_roots(outbox, start, end),
     )
     return kept, own
+
+
+def _intervals(outbox: Outbox, owner: str, start: int, end: int) -> dict[int, OwnInterval]:
+    amended = {item.interval.start: _own(item, owner) for item in outbox.amended(start, end)}
+    return {
+        item.interval.start: _own(item, owner, amended.get(item.interval.start))
+        for item in outbox.witnessed(start, end)
+    }
+
+
+def _own(item: Witnessed, owner: str, amended: OwnInterval | None = None) -> OwnInterval:
+    interval = item.interval
+    return OwnInterval(interval.start, interval.seconds, interval.net_wh.get(owner, 0), item.batch, amended)
 
 
 def _pages(outbox: Outbox, wish: Wish) -> list[Paper]:

@@ -46,6 +46,29 @@ async def test_a_silent_meter_leaves_a_gap_and_no_invented_energy(
     assert [rows[start]["import_wh"] for start in starts] == steps, "every Wh is the difference of two registers"
     assert rows[starts[found]]["import_wh"] > 0, "the gap's energy is found again"
     assert_sums_hold(await cloud.operator.proof())
+    await spread_and_corrected(hass, site, cloud, starts[1 : found + 1])
+
+
+async def spread_and_corrected(hass: HomeAssistant, site: ConfigEntry[Any], cloud: Cloud, gap: list[int]) -> None:
+    """Spread the gap as a person would: the cloud settles the difference, and the statement still verifies."""
+    before = {row["start"]: row["import_wh"] for row in readings_of(cloud, EV)}
+    data = {"config_entry_id": site.entry_id}
+    answer = await hass.services.async_call("commonwatt", "spread_gap", data, blocking=True, return_response=True)
+    assert answer == {"gaps": 1, "intervals": len(gap)}
+    corrected = "SELECT start FROM settled_correction WHERE revision = 1"
+
+    async def booked() -> bool | None:
+        return {row["start"] for row in rows_of(cloud.database, corrected)} >= set(gap) or None
+
+    await until(booked, "the gap was not corrected")
+    rows = {row["start"]: row for row in readings_of(cloud, EV)}
+    assert {rows[start]["quality"] for start in gap} == {"estimated"}
+    assert all(rows[start]["import_wh"] > 0 for start in gap)
+    assert sum(rows[start]["import_wh"] for start in gap) == sum(before[start] for start in gap)
+    assert_sums_hold(await cloud.operator.proof())
+    told = await hass.services.async_call("commonwatt", "verify_statement", data, blocking=True, return_response=True)
+    assert told is not None
+    assert told["lines_altered"] == []
 
 
 async def test_a_cloud_that_was_gone_gets_everything_once(

@@ -6,12 +6,14 @@ from sqlite3 import Connection
 
 from ..errors import OutboxError
 from ..wire import BODY_BYTES_MAX, Answer, Batch, Head, Incident, digest, to_bytes
+from . import amendments
 from .database import mark_of
 from .kept import KeptInterval, SealedBatch, interval_of
 from .packing import columns_of, packs
 
 INCIDENTS_MAX = 200  # as the wire has it
 NEVER = 0  # the batch number of what is never sent
+INTERVAL, AMENDMENT = "interval", "amendment"  # the tables a batch's intervals lie in
 
 BATCH = "SELECT epoch, seq, raw, signature, hash, result FROM batch"
 
@@ -59,8 +61,8 @@ def _has(db: Connection, head: Head) -> bool:
 def seal(db: Connection, position: Position, site: str, now: int, sign: Callable[[bytes], str]) -> tuple[Position, int]:
     """Pack, number, sign and store what waits; return the new end of the chain and how many batches were made."""
     count = 0
-    for pack, incidents in _contents(db):
-        intervals = columns_of(pack) if pack else None
+    for pack, incidents, table in _contents(db):
+        intervals = columns_of(pack, amends=table == AMENDMENT) if pack else None
         values = tuple(incident for _, incident in incidents)
         batch = Batch(site, position.epoch, position.seq + 1, position.hash, now, intervals, values)
         raw = to_bytes(batch)
@@ -69,7 +71,8 @@ def seal(db: Connection, position: Position, site: str, now: int, sign: Callable
         sealed = SealedBatch(batch.epoch, batch.seq, raw, sign(raw), digest(raw))
         _store(db, batch, sealed)
         number = (batch.epoch, batch.seq)
-        db.executemany("UPDATE interval SET epoch = ?, seq = ? WHERE start = ?", [(*number, i.start) for i in pack])
+        sealed_now = [(*number, interval.start) for interval in pack]
+        db.executemany(f"UPDATE {table} SET epoch = ?, seq = ? WHERE start = ?", sealed_now)  # noqa: S608 our own words
         db.executemany("UPDATE incident SET epoch = ?, seq = ? WHERE id = ?", [(*number, row) for row, _ in incidents])
         position = Position(batch.epoch, batch.seq, sealed.hash)
         count += 1
@@ -115,12 +118,14 @@ def prune(db: Connection, before: int) -> None:
         f"DELETE FROM interval WHERE {gone} AND start < ? AND start < (SELECT max(start) FROM interval)",  # noqa: S608
         (before,),
     )
+    db.execute(f"DELETE FROM amendment WHERE {gone} AND start < ?", (before,))  # noqa: S608
 
 
-def _contents(db: Connection) -> Iterator[tuple[tuple[KeptInterval, ...], list[tuple[int, Incident]]]]:
-    """Yield what goes into each batch; incidents ride along with intervals, and alone only when there are too many.
+def _contents(db: Connection) -> Iterator[tuple[tuple[KeptInterval, ...], list[tuple[int, Incident]], str]]:
+    """Yield what goes into each batch and the table its intervals lie in: first what was measured, then amendments.
 
-    Intervals under a tree that the cloud refused wait for one that it takes.
+    Incidents ride along with intervals, and alone only when there are too many. Intervals under a tree that the cloud
+    refused wait for one that it takes.
     """
     incidents = [
         (row[0], Incident(*row[1:]))
@@ -131,10 +136,12 @@ def _contents(db: Connection) -> Iterator[tuple[tuple[KeptInterval, ...], list[t
         " AND tree_rev NOT IN (SELECT rev FROM tree WHERE state = 'refused') ORDER BY start"
     ).fetchall()
     for pack in packs(interval_of(*row) for row in waiting):
-        yield pack, incidents[:INCIDENTS_MAX]
+        yield pack, incidents[:INCIDENTS_MAX], INTERVAL
         incidents = incidents[INCIDENTS_MAX:]
+    for pack in packs(amendments.waiting(db)):
+        yield pack, [], AMENDMENT
     while incidents:
-        yield (), incidents[:INCIDENTS_MAX]
+        yield (), incidents[:INCIDENTS_MAX], INTERVAL
         incidents = incidents[INCIDENTS_MAX:]
 
 

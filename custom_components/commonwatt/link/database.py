@@ -13,7 +13,7 @@ from ..wire import digest
 _LOGGER = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x43574F42  # "CWOB"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 RESERVE_BYTES = 1024 * 1024  # on a full disk even deleting needs space: giving this up makes room to go on
 
 SCHEMA = (
@@ -41,6 +41,11 @@ SCHEMA_SINCE: Mapping[int, tuple[str, ...]] = {
         """CREATE TABLE paper (
             kind TEXT NOT NULL, name TEXT NOT NULL, raw BLOB NOT NULL, signature TEXT NOT NULL,
             kept_at INTEGER NOT NULL, mark TEXT NOT NULL, PRIMARY KEY (kind, name)) STRICT""",
+    ),
+    3: (
+        """CREATE TABLE amendment (
+            start INTEGER PRIMARY KEY, seconds INTEGER NOT NULL, tree_rev INTEGER, body TEXT NOT NULL,
+            mark TEXT NOT NULL, epoch INTEGER, seq INTEGER) STRICT""",
     ),
 }
 
@@ -178,6 +183,7 @@ def verify(connection: sqlite3.Connection) -> None:
         last = epoch, seq, its_hash
     for table, members in (
         ("interval", "start, seconds, tree_rev, body"),
+        ("amendment", "start, seconds, tree_rev, body"),
         ("tree", "rev, valid_from, body"),
         ("keepsake", "name, body"),
         ("paper", "kind, name, raw, signature, kept_at"),

@@ -8,8 +8,9 @@ from typing import Any, Self
 
 from ..errors import OutboxError
 from ..wire import Answer, Head, Incident, Notice, Settings, TreeTap, parse_settings, to_bytes
-from . import chain, papers, trees, witness
+from . import amendments, chain, papers, trees, witness
 from .database import Database, mark_of
+from .keepsakes import claim as _claim, keep as _keep, kept as _kept
 from .kept import (
     KeptBoundary,
     KeptInterval,
@@ -242,6 +243,14 @@ class Outbox:
         """Return the intervals that begin in [start, end), each with the batch that it was signed in."""
         return self._database.read(lambda db: witness.between(db, start, end))
 
+    def amend(self, intervals: Sequence[KeptInterval]) -> None:
+        """Keep better intervals for some that were sent as estimated; the next `seal` brings them to the cloud."""
+        self._database.write(lambda db: amendments.keep(db, intervals))
+
+    def amended(self, start: int, end: int) -> list[Witnessed]:
+        """Return the amendments of intervals that begin in [start, end), each with the batch it was signed in."""
+        return self._database.read(lambda db: amendments.witnessed(db, start, end))
+
     def keep_note(self, name: str, body: str) -> None:
         """Keep a text of the site's own under a name, in place of the one before."""
         self._database.write(lambda db: _keep(db, f"note.{name}", body))
@@ -272,25 +281,6 @@ def _last_end(db: Connection) -> int | None:
     return None if row is None else int(row[0])
 
 
-def _claim(db: Connection, site: str) -> None:
-    """Hold the outbox to the site that it first spoke for: another site's chain is another file."""
-    kept = _kept(db, "site")
-    if kept is None:
-        _keep(db, "site", site)
-    elif kept != site:
-        raise OutboxError(f"it belongs to site {kept}")
-
-
 def _keep_incidents(db: Connection, incidents: Sequence[Incident]) -> None:
     rows = [(i.at, i.kind, i.tap, i.detail) for i in map(sendable, incidents)]
     db.executemany("INSERT INTO incident (at, kind, tap, detail) VALUES (?, ?, ?, ?)", rows)
-
-
-def _keep(db: Connection, name: str, body: str) -> None:
-    row = (name, body, mark_of(name, body))
-    db.execute("INSERT OR REPLACE INTO keepsake (name, body, mark) VALUES (?, ?, ?)", row)
-
-
-def _kept(db: Connection, name: str) -> str | None:
-    row = db.execute("SELECT body FROM keepsake WHERE name = ?", (name,)).fetchone()
-    return None if row is None else str(row[0])

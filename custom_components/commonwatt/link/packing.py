@@ -20,8 +20,8 @@ def packs(kept: Iterable[KeptInterval]) -> Iterator[tuple[KeptInterval, ...]]:
         yield tuple(pack)
 
 
-def columns_of(pack: Sequence[KeptInterval]) -> Intervals:
-    """Return the wire's columns of a group."""
+def columns_of(pack: Sequence[KeptInterval], *, amends: bool = False) -> Intervals:
+    """Return the wire's columns of a group; `amends` says that it takes the place of what was sent before."""
     first = pack[0]
     return Intervals(
         start=first.start,
@@ -39,6 +39,7 @@ def columns_of(pack: Sequence[KeptInterval]) -> Intervals:
             )
             for tap, columns in first.taps.items()
         },
+        amends=amends,
     )
 
 

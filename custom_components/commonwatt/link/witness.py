@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from sqlite3 import Connection
+from typing import Literal
 
 from .kept import KeptInterval, interval_of
 
@@ -14,11 +15,13 @@ class Witnessed:
     batch: tuple[int, int, str] | None
 
 
-def between(db: Connection, start: int, end: int) -> list[Witnessed]:
-    """Return the intervals that begin in [start, end), in order."""
+def between(
+    db: Connection, start: int, end: int, table: Literal["interval", "amendment"] = "interval"
+) -> list[Witnessed]:
+    """Return the intervals that begin in [start, end), in order, as they were measured or as they were amended."""
     rows = db.execute(
-        "SELECT start, seconds, tree_rev, body, batch.epoch, batch.seq, batch.hash FROM interval"
-        " LEFT JOIN batch ON batch.epoch = interval.epoch AND batch.seq = interval.seq"
+        f"SELECT start, seconds, tree_rev, body, batch.epoch, batch.seq, batch.hash FROM {table} AS item"  # noqa: S608
+        " LEFT JOIN batch ON batch.epoch = item.epoch AND batch.seq = item.seq"
         " WHERE start >= ? AND start < ? ORDER BY start",
         (start, end),
     )

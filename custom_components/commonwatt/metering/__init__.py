@@ -3,6 +3,7 @@
 from .interval import Boundary, TapInterval, TapMeter, begin, close, ready, take
 from .netting import Netting, net
 from .reading import Limits, RawReading, Reading, Refused, RefusedReason, Reset
+from .spread import gaps, spread
 from .tree import TapTree, TreeError, plant
 
 __all__ = [
@@ -20,8 +21,10 @@ __all__ = [
     "TreeError",
     "begin",
     "close",
+    "gaps",
     "net",
     "plant",
     "ready",
+    "spread",
     "take",
 ]

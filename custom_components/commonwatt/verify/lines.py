@@ -89,9 +89,12 @@ def _check_measured(page: Statement, line: Line, document: Document | None, own:
         found.equal(start, "net_wh", said_wh, 0)
         found.unwitnessed(start, "settled without this site; a correction follows")
         return
-    found.equal(start, "net_wh", said_wh, here.net_wh)
     if document is not None:
+        here = here.named_by(document.batches, own.site)
         check_batch(document, here, own, found)
+    elif here.amended is not None and said_wh == here.amended.net_wh:
+        here = here.amended
+    found.equal(start, "net_wh", said_wh, here.net_wh)
 
 
 def check_batch(document: Document, here: OwnInterval, own: Own, found: Findings) -> None:

@@ -62,6 +62,7 @@ def _check_measured(page: Statement, item: Correction, now: Document, own: Own, 
     if here is None or own.site in now.without:
         found.unwitnessed(item.start, "the correction is of energy that was not measured here")
         return
+    here = here.named_by(now.batches, own.site)
     check_batch(now, here, own, found)
     if now.part(item.blind) is not None and page.sites == (own.site,):
         found.equal(item.start, "net_wh after the correction", _state(now, item.blind)[0], here.net_wh)
