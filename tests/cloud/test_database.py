@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+import threading
 
 import pytest
 from sqlalchemy import Column, Connection, MetaData, Table, select, text, update
@@ -138,7 +139,16 @@ async def test_a_server_that_hung_up_is_called_again(new_url: NewUrl, tmp_path: 
 async def test_writers_do_not_wait_without_end(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond a bound they are told to come again; who waits already is served."""
     monkeypatch.setattr(database_module, "WRITES_WAITING_MAX", 10)
-    results = await asyncio.gather(*(database.write(add, 1) for _ in range(30)), return_exceptions=True)
+    all_asked = threading.Event()
+
+    def add_then(conn: Connection) -> None:
+        all_asked.wait(10)
+        add(conn, 1)
+
+    writes = [asyncio.create_task(database.write(add_then)) for _ in range(30)]
+    await asyncio.sleep(0)
+    all_asked.set()
+    results = await asyncio.gather(*writes, return_exceptions=True)
     assert sum(isinstance(result, Unavailable) for result in results) == 20
     assert await database.read(count) == 10
 
