@@ -409,17 +409,20 @@ def new_url(databases: Databases | None) -> Callable[[Path], str]:
 
 
 @pytest.fixture
-def open_database(databases: Databases | None) -> OpenDatabase:
-    """Give what opens the database of a folder, with every table."""
+def open_database(databases: Databases | None) -> Iterator[OpenDatabase]:
+    """Give what opens the database of a folder, with every table; what a test left open is closed after it."""
+    all_opened: list[Database] = []
 
     def opened(folder: Path) -> Database:
-        if databases is not None:
-            return Database(databases.url(folder, "new_ground"))
-        url = f"sqlite:///{folder}/ground.db"
-        make_tables(url)
-        return Database(url)
+        url = f"sqlite:///{folder}/ground.db" if databases is None else databases.url(folder, "new_ground")
+        if databases is None:
+            make_tables(url)
+        all_opened.append(Database(url))
+        return all_opened[-1]
 
-    return opened
+    yield opened
+    for database in all_opened:  # Hypothesis leaves an example in the middle when it has drawn enough
+        database.dispose()
 
 
 @pytest.fixture(scope="session")
