@@ -5,9 +5,9 @@ from dataclasses import asdict
 from aiohttp import web
 
 from cloud.endpoint import DATABASE, Endpoint, PageQuery, answer, now, query_of
-from cloud.errors import NOT_FOUND, Refused
+from cloud.errors import NOT_FOUND
 from cloud.principal import READERS
-from cloud.sites.store import Community, community_of
+from cloud.sites.http import known_community
 from cloud.wire import parse_time, time_text
 
 from .bodies import (
@@ -25,7 +25,10 @@ from .told.store import SettledInterval, overview
 
 async def get_settlements(request: web.Request) -> web.Response:
     """List the ended intervals of a community, each settled or waiting."""
-    community, query = await _community(request), query_of(request, SettlementsQuery)
+    community, query = (
+        await known_community(request, request.match_info["community"]),
+        query_of(request, SettlementsQuery),
+    )
     after = -1 if query.after is None else parse_time(query.after, "after")
     found = await request.app[DATABASE].read(overview, community, after, query.limit, now(request))
     if found is None:
@@ -55,7 +58,7 @@ def _item(item: SettledInterval | Open, seconds: int) -> SettlementItem:
 
 async def get_balances(request: web.Request) -> web.Response:
     """List the owners' balances; one who never had a reading has 0."""
-    community, page = await _community(request), query_of(request, PageQuery)
+    community, page = await known_community(request, request.match_info["community"]), query_of(request, PageQuery)
     found = await request.app[DATABASE].read(balances_page, community.community, page.after, page.limit)
     return answer(
         BalancesAnswer(
@@ -69,16 +72,8 @@ async def get_balances(request: web.Request) -> web.Response:
 
 async def get_proof(request: web.Request) -> web.Response:
     """Add up everything that is stored of a community."""
-    community = await _community(request)
+    community = await known_community(request, request.match_info["community"])
     return answer(ProofAnswer(**asdict(await request.app[DATABASE].read(proof, community.community))))
-
-
-async def _community(request: web.Request) -> Community:
-    name = request.match_info["community"]
-    community = await request.app[DATABASE].read(community_of, name)
-    if community is None:
-        raise Refused(NOT_FOUND, f"there is no community {name}")
-    return community
 
 
 COMMUNITY = "/v1/communities/{community}"

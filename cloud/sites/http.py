@@ -46,11 +46,15 @@ async def put_community(request: web.Request) -> web.Response:
 
 async def get_community(request: web.Request) -> web.Response:
     """Tell a community's settings."""
-    name = request.match_info["community"]
+    return answer(_community(await known_community(request, request.match_info["community"])))
+
+
+async def known_community(request: web.Request, name: str) -> Community:
+    """Return the community of this name, or refuse: there is none."""
     found = await request.app[DATABASE].read(store.community_of, name)
     if found is None:
         raise Refused(NOT_FOUND, f"there is no community {name}")
-    return answer(_community(found))
+    return found
 
 
 async def get_communities(request: web.Request) -> web.Response:

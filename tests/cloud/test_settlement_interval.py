@@ -234,7 +234,7 @@ def test_a_failure_at_the_very_end_undoes_everything(database: Database, monkeyp
             settle(conn)
 
     with monkeypatch.context() as patch:
-        patch.setattr(notices, "post", refuse)
+        patch.setattr("cloud.notice.balance.store.post_many", refuse)  # the last thing a settlement writes
         with pytest.raises(KeyError):
             settle_alone()
     with database.engine.begin() as conn:

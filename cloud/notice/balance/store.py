@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from cloud.database import bucket_of
 from cloud.notice.kind import BALANCE
-from cloud.notice.store import notice_table, post
+from cloud.notice.store import notice_table, post_many
 from cloud.sites.store import Site, sites_of
 from cloud.wire import Balance, parse_balance
 
@@ -18,12 +18,16 @@ def tell_balances(
     conn: Connection, community: str, balances_micro: Mapping[str, int], now: int, settled_through: int | None = None
 ) -> None:
     """Tell the sites of these main owners their balances; `settled_through` None: what is settled has not changed."""
-    for site in sites_of(conn, community):
-        if site.main_owner not in balances_micro:
-            continue
-        through = _told_through(conn, site) if settled_through is None else settled_through
-        body = Balance(site.main_owner, balances_micro[site.main_owner], through).plain()
-        post(conn, community, site.site, BALANCE, body, issued_at=now, expires_at=now + BALANCE_VALID_SECONDS)
+    bodies = {
+        site.site: Balance(
+            owner=site.main_owner,
+            balance_micro=balances_micro[site.main_owner],
+            settled_through=_told_through(conn, site) if settled_through is None else settled_through,
+        ).plain()
+        for site in sites_of(conn, community)
+        if site.main_owner in balances_micro
+    }
+    post_many(conn, community, BALANCE, bodies, issued_at=now, expires_at=now + BALANCE_VALID_SECONDS)
 
 
 def _told_through(conn: Connection, site: Site) -> int:

@@ -11,8 +11,7 @@ from cloud.database import bucket_of
 from cloud.ledger import store as ledger
 from cloud.ledger.account import GRID, owner_account
 from cloud.ledger.posting import Entry, postings_of
-from cloud.notice import store as notices
-from cloud.notice.kind import BALANCE
+from cloud.notice.balance.store import tell_balances
 from cloud.settlement.cause import energy_cause
 from cloud.settlement.credit.store import judge_balances
 from cloud.settlement.cycle import Expected
@@ -29,11 +28,10 @@ from cloud.settlement.store import (
     settled_without_table,
 )
 from cloud.sites.links import store as links
-from cloud.sites.store import Community, sites_of
+from cloud.sites.store import Community, owners_of
 from cloud.tariff import store as tariffs
-from cloud.wire import Balance, digest
+from cloud.wire import digest
 
-BALANCE_VALID_SECONDS = 45 * 86_400  # how long a site may be off line and still hear where its balance stood
 INTERVAL_MEMBERS = (
     *("bucket", "community", "start", "seconds", "readings", "grid_wh", "grid_points_micro", "local_micro_per_wh"),
     *("evidence", "batches", "document", "entry", "settled_at"),
@@ -213,9 +211,6 @@ def tell(conn: Connection, community: str, now: int) -> None:
     """Tell every site where the balance of its main owner stands now, and judge everybody's credit."""
     balances, through = ledger.balances(conn, community), settled_through(conn, community)
     assert through is not None
-    for site in sites_of(conn, community):
-        balance_micro = balances.get(owner_account(site.main_owner).id, 0)
-        body = Balance(site.main_owner, balance_micro, through).plain()
-        times = {"issued_at": now, "expires_at": now + BALANCE_VALID_SECONDS}
-        notices.post(conn, community, site.site, BALANCE, body, **times)
+    told = {owner: balances.get(owner_account(owner).id, 0) for owner in owners_of(conn, community)}
+    tell_balances(conn, community, told, now, through)
     judge_balances(conn, community, now)

@@ -7,8 +7,9 @@ from aiohttp import web
 from cloud.endpoint import DATABASE, PUBLIC_URL, Endpoint, answer, body_of, now, query_of, text_answer
 from cloud.errors import NOT_AUTHORISED, NOT_FOUND, UNPROCESSABLE, Refused
 from cloud.principal import CLOUD_KEY, READERS, WITH_OWNER
+from cloud.sites.http import known_community
 from cloud.sites.owners.store import owner_of
-from cloud.sites.store import Community, community_of
+from cloud.sites.store import Community
 from cloud.wire import parse_time, time_text
 
 from . import store
@@ -30,13 +31,13 @@ LINES_OF_ALL_MAX = 200_000  # of all owners together
 
 async def post_link(request: web.Request) -> web.Response:
     """Make a link that shows an owner's statement to whoever has it, for an hour."""
-    community, owner = await _community(request, request.match_info["community"]), request.match_info["owner"]
+    community, owner = await known_community(request, request.match_info["community"]), request.match_info["owner"]
     body = await body_of(request, LinkBody)
     record = await request.app[DATABASE].read(owner_of, community.community, owner)
     if record is None:
         raise Refused(NOT_FOUND, f"{community.community} has no owner {owner}")
     language: Language = body.language or ("ja" if record.language == "ja" else "en")
-    start, end = _period(body, community, now(request), 1)
+    start, end = _period(body, community, now(request), LINES_MAX * community.interval_seconds)
     expires_at = now(request) + TICKET_SECONDS
     ticket = Ticket(community.community, owner, start, end, language, expires_at)
     text = issue(request.app[CLOUD_KEY], ticket, request.app[PUBLIC_URL], now(request))
@@ -65,7 +66,7 @@ async def get_table(request: web.Request) -> web.Response:
 
 async def _sheet(request: web.Request, text: str) -> Sheet:
     ticket = read(request.app[CLOUD_KEY], text, request.app[PUBLIC_URL], now(request))
-    community = await _community(request, ticket.community)
+    community = await known_community(request, ticket.community)
     record = await request.app[DATABASE].read(owner_of, community.community, ticket.owner)
     if record is None:
         raise Refused(NOT_FOUND, f"{community.community} has no owner {ticket.owner} any more")
@@ -78,11 +79,11 @@ async def _sheet(request: web.Request, text: str) -> Sheet:
 
 async def get_summary(request: web.Request) -> web.Response:
     """Give every owner's sums over a time, a row each: what a landlord bills by and an accountant books."""
-    community = await _community(request, request.match_info["community"])
+    community = await known_community(request, request.match_info["community"])
     query = query_of(request, PeriodQuery)
-    start, end = _period(query, community, now(request), 0)
-    rows = await request.app[DATABASE].read(store.wholes, community, (start, end), now(request))
-    if sum(len(found.statement.lines) for _, _, found in rows) > LINES_OF_ALL_MAX:
+    start, end = _period(query, community, now(request), PERIOD_SECONDS_MAX)
+    rows = await request.app[DATABASE].read(store.wholes, community, (start, end), now(request), LINES_OF_ALL_MAX)
+    if rows is None:
         raise Refused(UNPROCESSABLE, "the owners of this community have too many intervals in that time; ask for less")
     terms = Terms(community.time_zone, "en", community.currency, community.points_per_unit)
     accounts = [
@@ -93,24 +94,17 @@ async def get_summary(request: web.Request) -> web.Response:
     return text_answer(summary(accounts), "text/csv", {"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-def _period(query: LinkBody | PeriodQuery, community: Community, now_s: int, owners: int) -> tuple[int, int]:
+def _period(query: LinkBody | PeriodQuery, community: Community, now_s: int, most: int) -> tuple[int, int]:
     seconds = community.interval_seconds
     newest_end = now_s - now_s % seconds
     end = newest_end if query.end is None else parse_time(query.end, "to")
-    most = min(PERIOD_SECONDS_MAX, LINES_MAX * seconds) if owners else PERIOD_SECONDS_MAX
+    most = min(most, PERIOD_SECONDS_MAX)
     start = max(0, end - min(DEFAULT_SECONDS, most)) if query.start is None else parse_time(query.start, "from")
     if start >= end:
         raise Refused(UNPROCESSABLE, "the statement would end before it begins")
     if end - start > most:
         raise Refused(UNPROCESSABLE, f"a statement covers at most {most // 86_400} days here; ask for less time")
     return start, end
-
-
-async def _community(request: web.Request, name: str) -> Community:
-    community = await request.app[DATABASE].read(community_of, name)
-    if community is None:
-        raise Refused(NOT_FOUND, f"there is no community {name}")
-    return community
 
 
 ENDPOINTS = (

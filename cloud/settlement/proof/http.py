@@ -7,7 +7,8 @@ from cloud.errors import FORBIDDEN, NOT_FOUND, UNPROCESSABLE, Refused
 from cloud.principal import WITH_OWNER, Scope, site_of
 from cloud.settlement.cycle import last_ended
 from cloud.settlement.sums.store import Ask, page_of
-from cloud.sites.store import Community, community_of, owners_of, site_of as known_site
+from cloud.sites.http import known_community
+from cloud.sites.store import owners_of, site_of as known_site
 from cloud.wire import parse_time
 
 from .bodies import SiteStatementQuery, StatementAnswer, StatementQuery
@@ -19,7 +20,7 @@ DAY_SECONDS = 86_400
 
 async def get_statement(request: web.Request) -> web.Response:
     """Tell an owner's intervals over a time, what moved beside them, their sums, and the balance before and after."""
-    community, owner = await _community(request, request.match_info["community"]), request.match_info["owner"]
+    community, owner = await known_community(request, request.match_info["community"]), request.match_info["owner"]
     query = query_of(request, StatementQuery)
     most = STATEMENT_INTERVALS_MAX * community.interval_seconds
     period = _period(query, community.interval_seconds, now(request), most)
@@ -34,7 +35,7 @@ async def get_statement(request: web.Request) -> web.Response:
 async def get_site_statement(request: web.Request) -> web.Response:
     """Tell a site, signed, the statement of an owner who has a tap there: it is kept, and verified without us."""
     name, site = site_of(request)
-    community, query = await _community(request, name), query_of(request, SiteStatementQuery)
+    community, query = await known_community(request, name), query_of(request, SiteStatementQuery)
     period = _period(query, community.interval_seconds, now(request), SITE_STATEMENT_SECONDS_MAX)
     known = await request.app[DATABASE].read(known_site, name, site)
     assert known is not None
@@ -55,13 +56,6 @@ def _period(query: StatementQuery, interval_seconds: int, now_s: int, most_secon
         intervals = most_seconds // interval_seconds
         raise Refused(UNPROCESSABLE, f"a statement holds at most {intervals} intervals; ask for less time")
     return start, end
-
-
-async def _community(request: web.Request, name: str) -> Community:
-    community = await request.app[DATABASE].read(community_of, name)
-    if community is None:
-        raise Refused(NOT_FOUND, f"there is no community {name}")
-    return community
 
 
 ENDPOINTS = (

@@ -5,7 +5,7 @@ from aiohttp import web
 from cloud.endpoint import DATABASE, Endpoint, answer, now, query_of, signed_answer
 from cloud.errors import FORBIDDEN, NOT_FOUND, UNPROCESSABLE, Refused
 from cloud.principal import READERS, Scope, principal_of, site_of
-from cloud.sites.store import community_of
+from cloud.sites.http import known_community
 from cloud.tariff.book import PriceBook
 from cloud.tariff.validity import COMMUNITY
 from cloud.wire import parse_time, time_text
@@ -26,9 +26,7 @@ async def get_prices(request: web.Request) -> web.Response:
     owner = query.owner or own or COMMUNITY
     if own not in (None, owner):
         raise Refused(FORBIDDEN, "an owner is told its own prices only")
-    community = await request.app[DATABASE].read(community_of, name)
-    if community is None:
-        raise Refused(NOT_FOUND, f"there is no community {name}")
+    community = await known_community(request, name)
     starts = _starts(query, community.interval_seconds, now(request))
     book = await request.app[DATABASE].read(quoted, name, owner, starts[0], starts[-1])
     if book is None:
