@@ -10,8 +10,8 @@ from homeassistant.util import dt as dt_util
 from .const import LOGGER
 from .credit import DWELL_SECONDS, Held, step
 from .devices.breaker import AdoptedBreaker, ModbusBreaker
-from .devices.modbus import ModbusMeter
-from .devices.port import Breaker, Meter
+from .devices.modbus import ModbusDevice
+from .devices.port import Breaker, Device
 from .errors import DeviceError, OutboxError
 from .site import TapConfig
 
@@ -22,16 +22,16 @@ type Told = Literal["opened", "closed", "by_hand", "failed", "works_again"]
 
 
 def build_breakers(
-    hass: HomeAssistant, taps: Mapping[str, TapConfig], meters: Mapping[str, Meter]
+    hass: HomeAssistant, taps: Mapping[str, TapConfig], devices: Mapping[str, Device]
 ) -> dict[str, Breaker]:
     """Return the breaker of every tap that has one: the switch a person chose, else the measuring unit's own."""
     breakers: dict[str, Breaker] = {}
     for tap in taps.values():
-        meter = meters[tap.tap]
+        device = devices[tap.tap]
         if tap.breaker_entity is not None:
             breakers[tap.tap] = AdoptedBreaker(hass, tap.breaker_entity)
-        elif not tap.is_meter and isinstance(meter, ModbusMeter) and meter.has_breaker:
-            breakers[tap.tap] = ModbusBreaker(meter)
+        elif tap.kind != "meter" and isinstance(device, ModbusDevice) and device.has_breaker:
+            breakers[tap.tap] = ModbusBreaker(device)
     return breakers
 
 

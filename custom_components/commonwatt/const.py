@@ -26,6 +26,9 @@ CONF_SEND_PLACE: Final = "send_place"
 
 SUBENTRY_METER: Final = "meter"
 SUBENTRY_TAP: Final = "tap"
+SUBENTRY_CHARGER: Final = "charger"
+SUBENTRY_CABLE: Final = "cable"
+SUBENTRY_BATTERY: Final = "battery"
 
 # What a subentry holds.
 CONF_TAP: Final = "tap"
@@ -39,6 +42,13 @@ CONF_SOURCE: Final = "source"
 CONF_IMPORT_ENTITY: Final = "import_entity"
 CONF_EXPORT_ENTITY: Final = "export_entity"
 CONF_POWER_ENTITY: Final = "power_entity"
+CONF_ENTITIES: Final = "entities"  # by quantity or command: other entities of the adopted device
+CONF_INVERTED: Final = "inverted"
+CONF_LINE: Final = "line"  # absent: tcp
+CONF_BAUDRATE: Final = "baudrate"
+CONF_PARITY: Final = "parity"
+CONF_STOPBITS: Final = "stopbits"
+CONF_PART: Final = "part"  # of a SunSpec device
 CONF_UNIT_ID: Final = "unit_id"
 CONF_PROFILE: Final = "profile"
 CONF_SERIAL: Final = "serial"
@@ -48,6 +58,10 @@ SECTION_MORE_OPTIONS: Final = "more_options"
 
 SOURCE_ENTITIES: Final = "entities"
 SOURCE_MODBUS: Final = "modbus"
+
+LINE_TCP: Final = "tcp"
+LINE_RTU_OVER_TCP: Final = "rtu_over_tcp"
+LINE_SERIAL: Final = "serial"
 
 UPSTREAM_GRID: Final = "grid"
 

@@ -14,8 +14,8 @@ from homeassistant.util import dt as dt_util
 from . import wire
 from .const import DOMAIN, GRACE_POLLS, LOGGER, POLL_SECONDS_MAX, POLL_SECONDS_MIN, POLLS_PER_INTERVAL
 from .cut import cut, known_tree
-from .devices.poll import MeterPoll
-from .devices.port import Meter
+from .devices.poll import DevicePoll
+from .devices.port import Device
 from .errors import OutboxError
 from .issues import clear_issue, raise_issue
 from .link import KeptInterval
@@ -59,7 +59,7 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         store: Store,
         settings: SiteSettings,
         taps: Mapping[str, TapConfig],
-        meters: Mapping[str, Meter],
+        devices: Mapping[str, Device],
         handover: Handover | None,
     ) -> None:
         """Take the site's parts; nothing is read before the first refresh."""
@@ -71,7 +71,7 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         self.taps = taps
         self.cloud: SiteCloud | None = None
         self._store = store
-        self._poll = MeterPoll(meters)
+        self._poll = DevicePoll(devices)
         self._watch = MeterWatch(taps, settings.time_scale)
         self._handover = handover
         self._meters: dict[str, TapMeter] = {}

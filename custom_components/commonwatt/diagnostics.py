@@ -6,7 +6,8 @@ from typing import Any
 from homeassistant.core import HomeAssistant
 
 from .coordinator import CommonwattConfigEntry
-from .site import ModbusSource, TapConfig
+from .site import TapConfig
+from .sources import ModbusSource
 from .state import TapState
 
 
@@ -38,7 +39,7 @@ def _cloud(state: dict[str, Any]) -> dict[str, Any]:
 def _tap(config: TapConfig, owner: str, state: TapState) -> dict[str, Any]:
     source = config.source
     return {
-        "is_meter": config.is_meter,
+        "kind": config.kind,
         "owner": owner,
         "parent": config.parent,
         "rated_power_w": config.rated_power_w,

@@ -7,7 +7,8 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from .const import DOMAIN
 from .coordinator import SiteCoordinator
 from .runtime import SiteRuntime
-from .site import ModbusSource, TapConfig
+from .site import TapConfig
+from .sources import ModbusSource
 
 
 def tap_identifier(key_id: str, tap: str) -> tuple[str, str]:

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from homeassistant.components.modbus import async_get_unit
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, ConfigEntryNotReady, HomeAssistantError
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, ConfigEntryNotReady
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util.hass_dict import HassKey
 
@@ -15,17 +14,14 @@ from .cloud import SiteCloud, client_of
 from .const import CONF_KEY_ID, DOMAIN, FOLDER
 from .coordinator import CommonwattConfigEntry, Handover, SiteCoordinator
 from .credit import Price
-from .devices.absent import AbsentMeter
-from .devices.adopted import AdoptedMeter
-from .devices.modbus import ModbusMeter, tcp_params
-from .devices.port import Breaker, Meter
+from .devices.port import Breaker, Device
 from .devices.profile import Profile, load_profiles
 from .errors import BadSignature, CloudRefused, CloudUnreachable, KeyFileError, NotAuthorised, OutboxError
+from .fitting import build_devices
 from .issues import clear_issue, raise_issue, show_issue
 from .link import CloudClient, SiteKey
 from .metering import TreeError, plant
 from .site import (
-    ModbusSource,
     SiteSettings,
     TapConfig,
     is_paired,
@@ -51,6 +47,7 @@ class SiteRuntime:
     store: Store
     cloud: SiteCloud | None
     supply: Supply | None
+    devices: Mapping[str, Device]
     breakers: Mapping[str, Breaker]
     profiles: Mapping[str, Profile]
     key_id: str
@@ -123,7 +120,7 @@ async def _build(hass: HomeAssistant, entry: CommonwattConfigEntry, store: Store
     _check_tree(taps, settings)
     _tell_unknown_owners(hass, entry, taps, settings)
     profiles = await hass.async_add_executor_job(load_profiles)
-    meters = build_meters(hass, entry, taps, profiles)
+    devices = build_devices(hass, entry, taps, profiles)
     handover = hass.data.get(HANDOVERS, {}).pop(entry.entry_id, None)
     coordinator = SiteCoordinator(
         hass,
@@ -131,7 +128,7 @@ async def _build(hass: HomeAssistant, entry: CommonwattConfigEntry, store: Store
         store=store,
         settings=settings,
         taps=taps,
-        meters=meters,
+        devices=devices,
         handover=handover,
     )
     cloud = None if client is None else SiteCloud(hass, entry, store, client, coordinator)
@@ -139,7 +136,7 @@ async def _build(hass: HomeAssistant, entry: CommonwattConfigEntry, store: Store
     if cloud is not None:
         transfers = Transfers(hass, entry, store, settings)
         transfers.follow(cloud, standings)
-    breakers = build_breakers(hass, taps, meters)
+    breakers = build_breakers(hass, taps, devices)
     supply = None
     if cloud is not None:
         supply = _supply(hass, entry, cloud, Parts(store, coordinator, breakers, prices_of(cloud)))
@@ -150,7 +147,8 @@ async def _build(hass: HomeAssistant, entry: CommonwattConfigEntry, store: Store
         manufacturer="Commonwatt",
         name=entry.title,
     )
-    return SiteRuntime(coordinator, store, cloud, supply, breakers, profiles, entry.data[CONF_KEY_ID], site_device.id)
+    key_id = entry.data[CONF_KEY_ID]
+    return SiteRuntime(coordinator, store, cloud, supply, devices, breakers, profiles, key_id, site_device.id)
 
 
 def _supply(hass: HomeAssistant, entry: CommonwattConfigEntry, cloud: SiteCloud, parts: Parts) -> Supply:
@@ -207,34 +205,3 @@ def _tell_unknown_owners(
 ) -> None:
     unknown = [tap.name for tap in taps.values() if tap.owner not in settings.owners]
     show_issue(hass, entry.entry_id, "owner_unknown", unknown, main_owner=settings.owners[settings.main_owner])
-
-
-@callback
-def build_meters(
-    hass: HomeAssistant,
-    entry: CommonwattConfigEntry,
-    taps: Mapping[str, TapConfig],
-    profiles: Mapping[str, Profile],
-) -> dict[str, Meter]:
-    """Return what measures at each tap. One that cannot be linked is silent with an issue; the others go on."""
-    meters: dict[str, Meter] = {}
-    shared, strange = [], []
-    for tap in taps.values():
-        source = tap.source
-        if not isinstance(source, ModbusSource):
-            meters[tap.tap] = AdoptedMeter(hass, source.import_entity, source.export_entity, source.power_entity)
-            continue
-        if (profile := profiles.get(source.profile)) is None:
-            strange.append(tap.name)
-            meters[tap.tap] = AbsentMeter(f"there is no profile {source.profile}")
-            continue
-        try:
-            unit = async_get_unit(hass, entry, tcp_params(source.host, source.port), source.unit_id)
-        except HomeAssistantError as error:
-            shared.append(tap.name)
-            meters[tap.tap] = AbsentMeter(str(error))
-            continue
-        meters[tap.tap] = ModbusMeter(unit, profile, source.serial)
-    show_issue(hass, entry.entry_id, "link_settings_in_use", shared)
-    show_issue(hass, entry.entry_id, "profile_unknown", strange)
-    return meters

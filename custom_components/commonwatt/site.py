@@ -3,76 +3,50 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 import re
-from typing import Any
+from typing import Any, cast
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
-from homeassistant.const import CONF_HOST, CONF_PORT
 from homeassistant.core import HomeAssistant, callback
 
 from . import wire
 from .const import (
     CONF_BREAKER_ENTITY,
     CONF_ESSENTIAL,
-    CONF_EXPORT_ENTITY,
-    CONF_IMPORT_ENTITY,
     CONF_INTERVAL_SECONDS,
     CONF_LAST_TAP,
     CONF_MAIN_OWNER,
     CONF_MAIN_OWNER_NAME,
     CONF_OWNER,
     CONF_OWNER_NAME,
-    CONF_POWER_ENTITY,
-    CONF_PROFILE,
     CONF_RATED_POWER_W,
-    CONF_SERIAL,
     CONF_SITE,
     CONF_SOURCE,
     CONF_TAP,
-    CONF_UNIT_ID,
     CONF_UPSTREAM,
     LOGGER,
     NAME_LENGTH_MAX,
-    SOURCE_ENTITIES,
+    SUBENTRY_CABLE,
     SUBENTRY_METER,
     UPSTREAM_GRID,
 )
+from .devices.port import Kind
+from .sources import Source, source_of
 
 TAP_ID = re.compile(r"T([1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True, slots=True)
-class EntitiesSource:
-    """Existing entities measure the tap; registry ids, or entity ids of entities without one."""
-
-    import_entity: str | None
-    export_entity: str | None
-    power_entity: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ModbusSource:
-    """A Modbus unit measures the tap; the serial number it had when it was set up, None where it has none."""
-
-    host: str
-    port: int
-    unit_id: int
-    profile: str
-    serial: str | None
-
-
-type Source = EntitiesSource | ModbusSource
-
-
-@dataclass(frozen=True, slots=True)
 class TapConfig:
-    """One tap as its subentry describes it; `parent` as on the wire: a tap, `island`, or None for the grid.
+    """One device at a tap as its subentry describes it; `parent` as on the wire: a tap, `island`, or None for the grid.
+
+    A cable is no tap of the tree: its parent is the tap whose socket it is plugged in at.
 
     `breaker_entity` is a switch (registry id or entity id) that a person chose; an `essential` tap is never cut off.
     """
 
     tap: str
     subentry_id: str
-    is_meter: bool
+    kind: Kind
     name: str
     owner: str
     owner_name: str | None
@@ -143,7 +117,7 @@ def tap_config(subentry: ConfigSubentry) -> TapConfig:
     return TapConfig(
         tap=data[CONF_TAP],
         subentry_id=subentry.subentry_id,
-        is_meter=subentry.subentry_type == SUBENTRY_METER,
+        kind=cast("Kind", subentry.subentry_type),
         name=subentry.title,
         owner=data[CONF_OWNER],
         owner_name=data.get(CONF_OWNER_NAME),
@@ -153,13 +127,6 @@ def tap_config(subentry: ConfigSubentry) -> TapConfig:
         breaker_entity=data.get(CONF_BREAKER_ENTITY),
         essential=data.get(CONF_ESSENTIAL, False),
     )
-
-
-def source_of(data: Mapping[str, Any]) -> Source:
-    """Read where a tap's registers come from."""
-    if data[CONF_SOURCE] == SOURCE_ENTITIES:
-        return EntitiesSource(data.get(CONF_IMPORT_ENTITY), data.get(CONF_EXPORT_ENTITY), data.get(CONF_POWER_ENTITY))
-    return ModbusSource(data[CONF_HOST], data[CONF_PORT], data[CONF_UNIT_ID], data[CONF_PROFILE], data.get(CONF_SERIAL))
 
 
 def tap_number(tap: str) -> int:
@@ -190,6 +157,7 @@ def tree_taps(taps: Mapping[str, TapConfig], settings: SiteSettings) -> dict[str
     return {
         tap.tap: wire.TreeTap(settings.owner_or_main(tap.owner), tap.parent, wire_name(tap.name), tap.rated_power_w)
         for tap in taps.values()
+        if tap.kind != SUBENTRY_CABLE
     }
 
 
@@ -230,7 +198,7 @@ def rehung(
 def rehang_orphans(hass: HomeAssistant, entry: ConfigEntry[Any], former: Mapping[str, str | None]) -> bool:
     """Hang the taps below a removed one below what is above it; return whether there were any."""
     taps = tap_configs(entry)
-    root = next((tap.tap for tap in taps.values() if tap.is_meter), None)
+    root = next((tap.tap for tap in taps.values() if tap.kind == SUBENTRY_METER), None)
     moved = rehung({tap.tap: tap.parent for tap in taps.values()}, former, root)
     for tap, parent in moved.items():
         LOGGER.info("%s hangs below %s now", taps[tap].name, parent or UPSTREAM_GRID)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .devices.port import Quantity, Value
 from .link import OwnerPrice
 from .metering import Reading
 from .statement import Day
@@ -11,13 +12,17 @@ from .wire import Quality
 
 @dataclass(frozen=True, slots=True)
 class TapState:
-    """A tap's last accepted reading. `reset_at_ms` is when its meter was last found exchanged or reset."""
+    """A tap's last accepted reading, and what else its device told last.
+
+    `reset_at_ms` is when its meter was last found exchanged or reset.
+    """
 
     reading: Reading | None = None
     silent: bool = False
     power_w: int | None = None
     quality: Quality | None = None
     reset_at_ms: int = 0
+    values: Mapping[Quantity, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from . import wire
 from .const import GRACE_POLLS, LOGGER
+from .devices.port import Answer
 from .errors import DeviceError
-from .metering import Limits, RawReading, Reading, Refused, Reset, TapMeter, take
+from .metering import Limits, Reading, Refused, Reset, TapMeter, take
 from .power import power_w, window
 from .site import TapConfig
 from .state import TapState
@@ -30,12 +31,14 @@ class MeterWatch:
         self._reasons: dict[str, str] = {}
         self._time_scale = time_scale
 
-    def heard(self, tap: str, meter: TapMeter, outcome: RawReading | DeviceError) -> TapMeter:
+    def heard(self, tap: str, meter: TapMeter, outcome: Answer | DeviceError) -> TapMeter:
         """Take what a poll brought of one meter."""
         if isinstance(outcome, DeviceError):
             self._missed(tap, outcome.detail)
             return meter
-        meter, verdict = take(meter, outcome, self._limits[tap])
+        # what is no register stands even where the registers are doubted
+        self.states[tap] = replace(self.states[tap], values=outcome.values)
+        meter, verdict = take(meter, outcome.raw, self._limits[tap])
         match verdict:
             case Reading():
                 self._accepted(tap, verdict)

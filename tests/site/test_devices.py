@@ -6,8 +6,8 @@ from typing import Any
 from homeassistant.core import HomeAssistant
 import pytest
 
-from custom_components.commonwatt.devices.absent import AbsentMeter
-from custom_components.commonwatt.devices.adopted import AdoptedMeter
+from custom_components.commonwatt.devices.absent import AbsentDevice
+from custom_components.commonwatt.devices.adopted import AdoptedDevice
 from custom_components.commonwatt.devices.profile import FOLDER, load_profiles, parse_profile
 from custom_components.commonwatt.errors import DeviceError
 
@@ -24,7 +24,7 @@ def show(hass: HomeAssistant, entity_id: str, state: str, unit: str | None) -> N
 async def test_every_unit_of_energy_becomes_wh(hass: HomeAssistant, state: str, unit: str, expected_wh: float) -> None:
     """Home Assistant's own converters know them."""
     show(hass, "sensor.energy", state, unit)
-    reading = await AdoptedMeter(hass, "sensor.energy", None, None).async_read()
+    reading = (await AdoptedDevice(hass, "sensor.energy", None, None).async_read()).raw
     assert reading.import_wh == pytest.approx(expected_wh)
     assert (reading.export_wh, reading.power_w) == (0, None)
 
@@ -33,11 +33,11 @@ async def test_power_in_kw_becomes_w_and_may_be_missing(hass: HomeAssistant) -> 
     """Energy is what is settled: a power sensor that is away costs no reading."""
     show(hass, "sensor.energy", "1", "kWh")
     show(hass, "sensor.power", "-1.5", "kW")
-    meter = AdoptedMeter(hass, None, "sensor.energy", "sensor.power")
-    reading = await meter.async_read()
+    meter = AdoptedDevice(hass, None, "sensor.energy", "sensor.power")
+    reading = (await meter.async_read()).raw
     assert (reading.import_wh, reading.export_wh, reading.power_w) == (0, 1000, -1500)
     show(hass, "sensor.power", "unavailable", "kW")
-    assert (await meter.async_read()).power_w is None
+    assert (await meter.async_read()).raw.power_w is None
 
 
 @pytest.mark.parametrize(
@@ -48,20 +48,20 @@ async def test_what_is_no_energy_is_silence_and_never_zero(hass: HomeAssistant, 
     """A zero would be a reset meter."""
     show(hass, "sensor.energy", state, unit)
     with pytest.raises(DeviceError):
-        await AdoptedMeter(hass, "sensor.energy", None, None).async_read()
+        await AdoptedDevice(hass, "sensor.energy", None, None).async_read()
 
 
 async def test_an_entity_that_is_gone_is_silent(hass: HomeAssistant) -> None:
     """By entity id, or by the id of a registry entry that was deleted."""
     for reference in ("sensor.gone", "0123456789abcdef0123456789abcdef"):
         with pytest.raises(DeviceError, match="does not exist"):
-            await AdoptedMeter(hass, reference, None, None).async_read()
+            await AdoptedDevice(hass, reference, None, None).async_read()
 
 
 async def test_an_absent_meter_says_why() -> None:
     """It stands in for one that cannot be linked."""
     with pytest.raises(DeviceError, match="no link"):
-        await AbsentMeter("no link").async_read()
+        await AbsentDevice("no link").async_read()
 
 
 def profile(**changed: Any) -> dict[str, Any]:

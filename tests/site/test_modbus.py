@@ -10,8 +10,11 @@ from pymodbus.constants import ExcCodes
 import pytest
 
 from custom_components.commonwatt.devices import poll as poll_module
-from custom_components.commonwatt.devices.modbus import ModbusMeter, WrongDevice, tcp_params
-from custom_components.commonwatt.devices.poll import MeterPoll
+from custom_components.commonwatt.devices.absent import AbsentDevice
+from custom_components.commonwatt.devices.line import TcpLine, line_params
+from custom_components.commonwatt.devices.modbus import ModbusDevice, WrongDevice
+from custom_components.commonwatt.devices.poll import DevicePoll
+from custom_components.commonwatt.devices.port import Answer
 from custom_components.commonwatt.devices.profile import load_profiles
 from custom_components.commonwatt.errors import DeviceError
 from custom_components.commonwatt.metering import RawReading
@@ -23,8 +26,8 @@ from .meter_device import ABSENT_64, ABSENT_I32, MeterDevice, RawServer
 async def read(hass: HomeAssistant, device: MeterDevice, serial: str | None = None) -> RawReading:
     """Read a device once, over the link that Home Assistant shares."""
     profile = load_profiles()["commonwatt_tap"]
-    async with async_get_temporary_unit(hass, tcp_params("127.0.0.1", device.port), 1) as unit:
-        return await ModbusMeter(unit, profile, serial).async_read()
+    async with async_get_temporary_unit(hass, line_params(TcpLine("127.0.0.1", device.port)), 1) as unit:
+        return (await ModbusDevice(unit, profile, serial).async_read()).raw
 
 
 async def test_the_open_register_map_is_read_in_one_request(hass: HomeAssistant, device: MeterDevice) -> None:
@@ -89,9 +92,9 @@ async def test_an_sdm630_counts_in_kwh_and_shows_its_serial_number(hass: HomeAss
     unit = connection.for_unit(1)
     unit.input |= {52: [0xC3FA, 0x0000], 72: [0x449A, 0x5000], 74: [0x3FC0, 0x0000]}  # -500 W, 1234.5 and 1.5 kWh
     unit.holding[64512] = [0x0001, 0xE240]
-    meter = ModbusMeter(unit, load_profiles()["eastron_sdm630"], "123456")
+    meter = ModbusDevice(unit, load_profiles()["eastron_sdm630"], "123456")
     for _ in range(2):
-        reading = await meter.async_read()
+        reading = (await meter.async_read()).raw
     assert (reading.import_wh, reading.export_wh, reading.power_w) == (1_234_500, 1500, -500)
     assert [event.register_type for event in unit.read_events].count("holding") == 1
 
@@ -110,15 +113,15 @@ async def test_a_meter_that_hangs_holds_nobody_up(hass: HomeAssistant, device: M
     await hung.start()
     profile = load_profiles()["commonwatt_tap"]
     async with (
-        async_get_temporary_unit(hass, tcp_params("127.0.0.1", device.port), 1) as good,
-        async_get_temporary_unit(hass, tcp_params("127.0.0.1", hung.port), 1) as bad,
+        async_get_temporary_unit(hass, line_params(TcpLine("127.0.0.1", device.port)), 1) as good,
+        async_get_temporary_unit(hass, line_params(TcpLine("127.0.0.1", hung.port)), 1) as bad,
     ):
-        poll = MeterPoll({"good": ModbusMeter(good, profile, None), "bad": ModbusMeter(bad, profile, None)})
+        poll = DevicePoll({"good": ModbusDevice(good, profile, None), "bad": ModbusDevice(bad, profile, None)})
         first = await poll.async_poll(0.15)
         assert set(first) == {"good"}
         later = await poll.async_poll(2)
         assert isinstance(later["bad"], DeviceError)
-        assert isinstance(later["good"], RawReading)
+        assert isinstance(later["good"], Answer)
         assert set(await poll.async_poll(0.1)) == {"good"}  # a new read of the bad one is under way
         await poll.async_close()
     await hung.stop()
@@ -130,28 +133,28 @@ async def test_a_meter_that_is_always_busy_is_given_up(
     """The link would go on asking a busy device for a minute; a poll does not wait for that."""
     monkeypatch.setattr(poll_module, "READ_SECONDS_MAX", 0.3)
     device.fault = ExcCodes.DEVICE_BUSY
-    async with async_get_temporary_unit(hass, tcp_params("127.0.0.1", device.port), 1) as unit:
-        poll = MeterPoll({"T1": ModbusMeter(unit, load_profiles()["commonwatt_tap"], None)})
+    async with async_get_temporary_unit(hass, line_params(TcpLine("127.0.0.1", device.port)), 1) as unit:
+        poll = DevicePoll({"T1": ModbusDevice(unit, load_profiles()["commonwatt_tap"], None)})
         assert isinstance((await poll.async_poll(2))["T1"], DeviceError)
         device.fault = None
-        assert isinstance((await poll.async_poll(2))["T1"], RawReading)
+        assert isinstance((await poll.async_poll(2))["T1"], Answer)
 
 
 async def test_a_fault_in_one_adapter_stops_no_other_meter(hass: HomeAssistant, expected_logs: list[str]) -> None:
     """Our own mistake is logged with its trace, once per read, and the other meters are read."""
-    expected_logs.append("Reading the meter of tap T1 failed")
+    expected_logs.append("Reading the device of tap T1 failed")
 
-    class Broken:
-        async def async_read(self) -> RawReading:
+    class Broken(AbsentDevice):
+        async def async_read(self) -> Answer:
             raise ZeroDivisionError
 
-    class Sound:
-        async def async_read(self) -> RawReading:
-            return RawReading(1, 2, 3)
+    class Sound(AbsentDevice):
+        async def async_read(self) -> Answer:
+            return Answer(RawReading(1, 2, 3))
 
-    outcomes = await MeterPoll({"T1": Broken(), "T2": Sound()}).async_poll(1)
+    outcomes = await DevicePoll({"T1": Broken(""), "T2": Sound("")}).async_poll(1)
     assert isinstance(outcomes["T1"], DeviceError)
-    assert outcomes["T2"] == RawReading(1, 2, 3)
+    assert outcomes["T2"] == Answer(RawReading(1, 2, 3))
 
 
 async def test_a_silent_meter_is_unavailable_told_once_and_comes_back(

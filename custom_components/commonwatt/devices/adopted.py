@@ -1,5 +1,6 @@
 """A meter that Home Assistant already knows: reads the states of its energy and power entities."""
 
+from collections.abc import Mapping
 import math
 
 from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, UnitOfEnergy, UnitOfPower
@@ -11,10 +12,15 @@ from homeassistant.util.unit_conversion import BaseUnitConverter, EnergyConverte
 
 from ..errors import DeviceError
 from ..metering.reading import RawReading
+from .port import Answer, Command, Quantity, Range, Value
 
 
-class AdoptedMeter:
+class AdoptedDevice:
     """Reads existing entities. An entity that is gone or unavailable is a silent device, never a register of zero."""
+
+    quantities: frozenset[Quantity] = frozenset()
+    commands: Mapping[Command, Range] = {}
+    integrated = False
 
     def __init__(
         self, hass: HomeAssistant, import_entity: str | None, export_entity: str | None, power_entity: str | None
@@ -25,14 +31,19 @@ class AdoptedMeter:
         self._export_entity = export_entity
         self._power_entity = power_entity
 
-    async def async_read(self) -> RawReading:
+    async def async_command(self, command: Command, value: Value) -> None:
+        """Refuse: energy sensors obey nothing."""
+        raise DeviceError(f"cannot be told {command}")
+
+    async def async_read(self) -> Answer:
         """Return what the states say now, in Wh and W; power alone may be missing."""
-        return RawReading(
+        raw = RawReading(
             at_ms=int(dt_util.utcnow().timestamp() * 1000),
             import_wh=self._energy_wh(self._import_entity),
             export_wh=self._energy_wh(self._export_entity),
             power_w=self._power_w(),
         )
+        return Answer(raw)
 
     def _energy_wh(self, entity_id: str | None) -> float:
         if entity_id is None:

@@ -15,7 +15,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 
 from ..errors import DeviceError
-from .modbus import ModbusMeter
+from .modbus import ModbusDevice
 
 TRIES = 3
 PAUSE_S = 0.5  # between two tries, and between two looks at a switch that takes its time
@@ -66,14 +66,14 @@ class AdoptedBreaker:
 class ModbusBreaker:
     """Switches the breaker of the unit that measures the tap; its polls tell how it stands."""
 
-    def __init__(self, meter: ModbusMeter) -> None:
-        """Take the tap's meter."""
-        self._meter = meter
+    def __init__(self, device: ModbusDevice) -> None:
+        """Take what measures at the tap."""
+        self._device = device
 
     @property
     def closed(self) -> bool | None:
         """Whether the unit last said that it is closed; None while it is silent, or has no breaker."""
-        return self._meter.breaker_closed
+        return self._device.breaker_closed
 
     async def async_switch(self, *, closed: bool) -> None:
         """Write the command and read it back, several times if it must; raise DeviceError unless it is done."""
@@ -82,7 +82,7 @@ class ModbusBreaker:
             if attempt:
                 await asyncio.sleep(PAUSE_S)
             try:
-                await self._meter.async_command(closed=closed)
+                await self._device.async_switch(closed=closed)
             except DeviceError as failure:
                 error = failure
             if self.closed is closed:

@@ -1,13 +1,14 @@
 """A meter on Modbus: one block read over the link that Home Assistant shares between integrations."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from homeassistant.util import dt as dt_util
-from modbus_connection import ModbusError, ModbusTcpParams, ModbusUnit
+from modbus_connection import ModbusError, ModbusUnit
 
 from ..errors import DeviceError
 from ..metering.reading import RawReading
-from .port import DeviceIdentity
+from .port import Answer, Command, DeviceIdentity, Quantity, Range, Value
 from .profile import Profile, ProfileField
 
 # A healthy meter answers in milliseconds; behind a slow serial gateway in a few hundred. A silent unit costs the other
@@ -15,17 +16,16 @@ from .profile import Profile, ProfileField
 LINK_TIMEOUT_S = 3.0
 
 
-def tcp_params(host: str, port: int) -> ModbusTcpParams:
-    """Return the link a host and port stand for, spelt the one way that lets integrations share it."""
-    return ModbusTcpParams(host=host, port=port)
-
-
 class WrongDevice(DeviceError):  # noqa: N818
     """Something answers, but not the device that was set up here."""
 
 
-class ModbusMeter:
+class ModbusDevice:
     """Reads a Modbus unit by a profile and refuses an answer of any other device than the one it was set up for."""
+
+    quantities: frozenset[Quantity] = frozenset()
+    commands: Mapping[Command, Range] = {}
+    integrated = False
 
     def __init__(self, unit: ModbusUnit, profile: Profile, serial: str | None) -> None:
         """Take a unit on a shared link; `serial` None accepts whichever device answers, as a first contact does."""
@@ -38,18 +38,19 @@ class ModbusMeter:
         self._contact: dict[str, Any] | None = None
         self.breaker_closed: bool | None = None  # as last read; None also where the device has no breaker
 
-    async def async_read(self) -> RawReading:
+    async def async_read(self) -> Answer:
         """Return the registers in Wh; a register the map does not implement is None, a missing export zero."""
         values = await self._values()
         import_wh, export_wh = values.get("import_wh"), values.get("export_wh")
         if import_wh is None and export_wh is not None:
             import_wh = 0  # a one-way meter of a generator
-        return RawReading(
+        raw = RawReading(
             at_ms=int(dt_util.utcnow().timestamp() * 1000),
             import_wh=import_wh,
             export_wh=0 if export_wh is None else export_wh,
             power_w=values.get("power_w"),
         )
+        return Answer(raw)
 
     async def async_identify(self) -> DeviceIdentity:
         """Return which device answers here."""
@@ -61,7 +62,11 @@ class ModbusMeter:
         """Whether the register map has a breaker; the device at hand may still be one without."""
         return "breaker_command" in self._profile.fields
 
-    async def async_command(self, *, closed: bool) -> None:
+    async def async_command(self, command: Command, value: Value) -> None:
+        """Refuse: no register map here has commands yet."""
+        raise DeviceError(f"cannot be told {command}")
+
+    async def async_switch(self, *, closed: bool) -> None:
         """Tell the breaker of the very device that was set up to close or open, and read what it made of it."""
         await self._values()
         if self.breaker_closed is None:

@@ -1,12 +1,11 @@
-"""One poll of every meter at once, in which a slow or silent one holds nobody up."""
+"""One poll of every device at once, in which a slow or silent one holds nobody up."""
 
 import asyncio
 from collections.abc import Mapping
 import logging
 
 from ..errors import DeviceError
-from ..metering.reading import RawReading
-from .port import Meter
+from .port import Answer, Device
 
 LOGGER = logging.getLogger(__name__)
 
@@ -14,20 +13,20 @@ LOGGER = logging.getLogger(__name__)
 READ_SECONDS_MAX = 12.0
 
 
-class MeterPoll:
-    """Reads meters concurrently. A read that is late goes on, and its answer counts in the poll in which it comes."""
+class DevicePoll:
+    """Reads devices concurrently. A read that is late goes on, and its answer counts in the poll in which it comes."""
 
-    def __init__(self, meters: Mapping[str, Meter]) -> None:
-        """Take the meters by tap id."""
-        self._meters = meters
-        self._reads: dict[str, asyncio.Task[RawReading | DeviceError]] = {}
+    def __init__(self, devices: Mapping[str, Device]) -> None:
+        """Take the devices by tap id."""
+        self._devices = devices
+        self._reads: dict[str, asyncio.Task[Answer | DeviceError]] = {}
         self._closed = False
 
-    async def async_poll(self, patience_s: float) -> dict[str, RawReading | DeviceError]:
-        """Start a read at every meter that has none under way; return what answered or failed within `patience_s`."""
-        for tap, meter in self._meters.items():
+    async def async_poll(self, patience_s: float) -> dict[str, Answer | DeviceError]:
+        """Start a read at every device that has none under way; return what answered or failed within `patience_s`."""
+        for tap, device in self._devices.items():
             if tap not in self._reads and not self._closed:
-                self._reads[tap] = asyncio.create_task(_read(meter), name=f"read {tap}")
+                self._reads[tap] = asyncio.create_task(_read(device), name=f"read {tap}")
         if self._reads:
             await asyncio.wait(self._reads.values(), timeout=patience_s)
         done = {tap: task for tap, task in self._reads.items() if task.done()}
@@ -45,19 +44,19 @@ class MeterPoll:
         await asyncio.gather(*reads, return_exceptions=True)
 
 
-async def _read(meter: Meter) -> RawReading | DeviceError:
+async def _read(device: Device) -> Answer | DeviceError:
     try:
         async with asyncio.timeout(READ_SECONDS_MAX):
-            return await meter.async_read()
+            return await device.async_read()
     except DeviceError as error:
         return error
     except TimeoutError:
         return DeviceError(f"no answer within {READ_SECONDS_MAX:.0f} s")
 
 
-def _outcome(tap: str, task: asyncio.Task[RawReading | DeviceError]) -> RawReading | DeviceError:
-    # the guard of this job's turn: a fault in one adapter is ours, but must not stop the other meters
+def _outcome(tap: str, task: asyncio.Task[Answer | DeviceError]) -> Answer | DeviceError:
+    # the guard of this job's turn: a fault in one adapter is ours, but must not stop the other devices
     if (fault := task.exception()) is not None:
-        LOGGER.error("Reading the meter of tap %s failed", tap, exc_info=fault)
+        LOGGER.error("Reading the device of tap %s failed", tap, exc_info=fault)
         return DeviceError(f"{type(fault).__name__} in the adapter")
     return task.result()

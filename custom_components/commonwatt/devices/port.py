@@ -1,24 +1,114 @@
-"""The ports of a tap: one read of its registers, and its breaker; everything behind them is an adapter."""
+"""The port of a device: a read of all it tells, a command it obeys, and its breaker; behind it stand the adapters."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, get_args
 
 from ..metering.reading import RawReading
+
+type Kind = Literal["meter", "tap", "charger", "cable", "battery"]
+
+# What a device may tell besides its registers and its power; the unit stands last in the name.
+type Quantity = Literal[
+    "voltage_v",
+    "voltage_l1_v",
+    "voltage_l2_v",
+    "voltage_l3_v",
+    "current_a",
+    "current_l1_a",
+    "current_l2_a",
+    "current_l3_a",
+    "power_l1_w",
+    "power_l2_w",
+    "power_l3_w",
+    "apparent_power_va",
+    "reactive_power_var",
+    "power_factor",
+    "frequency_hz",
+    "demand_w",
+    "demand_max_w",
+    "charger_state",
+    "plugged",
+    "session_wh",
+    "charge",
+    "current_limit_a",
+    "mode",
+    "soc_percent",
+    "capacity_wh",
+    "set_point_w",
+    "site_id",
+    "permission",
+    "agreement",
+    "latitude",
+    "longitude",
+]
+QUANTITIES: frozenset[Quantity] = frozenset(get_args(Quantity.__value__))
+
+# What a device may be told. Each is also a quantity, which says what the device made of it.
+type Command = Literal["charge", "current_limit_a", "mode", "set_point_w", "site_id", "permission", "agreement"]
+COMMANDS: frozenset[Command] = frozenset(get_args(Command.__value__))
+
+type ChargerState = Literal[
+    "available", "plugged", "charging", "discharging", "paused", "reserved", "out_of_service", "fault"
+]
+type Permission = Literal["allowed", "charge_only", "denied"]
+type Agreement = Literal["match", "mismatch", "unknown"]
+
+type Value = bool | int | float | str
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceIdentity:
-    """Which device answers: its serial number and what it says of itself; None where it says nothing."""
+    """Which device answers: what it says of itself; None where it says nothing."""
 
     serial: str | None
     rated_power_w: int | None
+    manufacturer: str | None = None
+    model: str | None = None
+    firmware: str | None = None
 
 
-class Meter(Protocol):
-    """Anything that has energy registers."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a device told at one read: its registers, and every other quantity that has a value now.
 
-    async def async_read(self) -> RawReading:
-        """Return the registers in Wh as they stand now; raise DeviceError if the device is silent or talks nonsense."""
+    A quantity is missing in `values` while the device does not know it; what is asked for seldom is repeated.
+    """
+
+    raw: RawReading
+    values: Mapping[Quantity, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a command accepts: numbers from `least` to `most` in steps, or one of the options; neither for a switch."""
+
+    least: float = 0
+    most: float = 0
+    step: float = 1
+    options: tuple[str, ...] = ()
+
+
+class Device(Protocol):
+    """Anything that has energy registers; some tell more, some obey."""
+
+    @property
+    def quantities(self) -> frozenset[Quantity]:
+        """What it can tell besides registers and power, as far as is known now; it may grow with the first contact."""
+
+    @property
+    def commands(self) -> Mapping[Command, Range]:
+        """What it obeys, as far as is known now."""
+
+    @property
+    def integrated(self) -> bool:
+        """Whether a register is made here from power, because the device has none: its energy is an estimate."""
+
+    async def async_read(self) -> Answer:
+        """Return what it tells now, registers in Wh; raise DeviceError if the device is silent or talks nonsense."""
+
+    async def async_command(self, command: Command, value: Value) -> None:
+        """Tell it to do something; raise DeviceError unless it took it, ValueError what is outside its range."""
 
 
 class Breaker(Protocol):

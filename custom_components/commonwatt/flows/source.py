@@ -25,11 +25,13 @@ from ..const import (
     SOURCE_ENTITIES,
     SOURCE_MODBUS,
 )
-from ..devices.modbus import ModbusMeter, WrongDevice, tcp_params
+from ..devices.line import line_params
+from ..devices.modbus import ModbusDevice, WrongDevice
 from ..devices.port import DeviceIdentity
 from ..devices.profile import Profile, load_profiles
 from ..errors import DeviceError
-from ..site import EntitiesSource, ModbusSource, TapConfig, source_of
+from ..site import TapConfig
+from ..sources import EntitiesSource, ModbusSource, line_of, source_of
 from .pairing import FormErrors
 
 PROBE_SECONDS_MAX = 15.0
@@ -84,13 +86,13 @@ def modbus_source(user_input: Mapping[str, Any]) -> dict[str, Any]:
 async def probe(hass: HomeAssistant, source: Mapping[str, Any], found: FormErrors) -> DeviceIdentity | None:
     """Ask the unit who it is, over the link it may already share with others; None with the reason in `found`."""
     profile = (await profiles(hass))[source[CONF_PROFILE]]
-    params = tcp_params(source[CONF_HOST], source[CONF_PORT])
+    params = line_params(line_of(source))
     try:
         async with (
             asyncio.timeout(PROBE_SECONDS_MAX),
             async_get_temporary_unit(hass, params, source[CONF_UNIT_ID]) as unit,
         ):
-            return await ModbusMeter(unit, profile, None).async_identify()
+            return await ModbusDevice(unit, profile, None).async_identify()
     except WrongDevice as error:
         LOGGER.debug("Probing %s: %s", params, error)
         found.errors["base"] = "wrong_device"
@@ -117,8 +119,9 @@ def _same(one: EntitiesSource | ModbusSource, other: EntitiesSource | ModbusSour
         case EntitiesSource(), EntitiesSource():
             return bool(_energy_entities(one) & _energy_entities(other))
         case ModbusSource(), ModbusSource():
-            same_place = (one.host, one.port, one.unit_id) == (other.host, other.port, other.unit_id)
-            same_device = one.serial is not None and (one.profile, one.serial) == (other.profile, other.serial)
+            same_place = (one.line, one.unit_id, one.part) == (other.line, other.unit_id, other.part)
+            named = (one.profile, one.serial, one.part) == (other.profile, other.serial, other.part)
+            same_device = named and one.serial is not None
             return same_place or same_device
         case _:
             return False

@@ -32,6 +32,7 @@ from ..const import (
     SOURCE_MODBUS,
     UPSTREAM_GRID,
 )
+from ..devices.port import Kind
 from ..site import TapConfig, below, is_paired, next_tap_id, tap_configs
 from . import schemas
 from .breaker import check_breaker, cut_off_form
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 class TapFlow(TransferSteps[SubentryFlowContext, SubentryFlowResult, tuple[str, str]], ConfigSubentryFlow):
     """Adds a tap below the grid, a meter or another tap; changes one, and lets it pass to another owner."""
 
-    is_meter = False
+    kind: Kind = "tap"
 
     _source: Mapping[str, Any]
     _suggested: Mapping[str, Any] = {}
@@ -132,17 +133,23 @@ class TapFlow(TransferSteps[SubentryFlowContext, SubentryFlowResult, tuple[str, 
             None if self._owner_stands else site.settings.owners,
             site.settings.main_owner,
             new_owners=not is_paired(self._get_entry().data),
-            upstream=None if self.is_meter else {t.tap: t.name for t in self._taps.values() if t.tap not in closed},
+            upstream=self._upstream(closed),
         )
         serial = (self._current if own else self._source).get(CONF_SERIAL)
         form = user_input or self._details_form(own)
         return self._show("details", schema, form, found, {"serial": str(serial or "-")})
 
+    def _upstream(self, closed: set[str]) -> dict[str, str] | None:
+        """Return the names of what it may hang below; None for a meter, which hangs on the grid."""
+        if self.kind == "meter":
+            return None
+        return {tap.tap: tap.name for tap in self._taps.values() if tap.tap not in closed and tap.kind != "cable"}
+
     def _details(
         self, site: SiteCoordinator, user_input: Mapping[str, Any], closed: set[str], found: FormErrors
     ) -> dict[str, Any]:
         """Return what the form said as a subentry holds it; what cannot be taken goes into `found`."""
-        upstream: str = UPSTREAM_GRID if self.is_meter else user_input[CONF_UPSTREAM]
+        upstream: str = UPSTREAM_GRID if self.kind == "meter" else user_input[CONF_UPSTREAM]
         if upstream in closed:
             found.errors[CONF_UPSTREAM] = "loop"
         elif upstream not in (UPSTREAM_GRID, wire.ISLAND, *self._taps):
@@ -257,7 +264,7 @@ class TapFlow(TransferSteps[SubentryFlowContext, SubentryFlowResult, tuple[str, 
 class MeterFlow(TapFlow):
     """Adds the site's meter: a root of the tree, on the grid."""
 
-    is_meter = True
+    kind = "meter"
 
 
 def named_owner(owners: Mapping[str, str], text: str) -> tuple[str, str]:
