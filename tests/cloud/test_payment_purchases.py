@@ -13,10 +13,12 @@ from sqlalchemy import Connection
 from cloud.config import Config
 from cloud.ledger import store as ledger
 from cloud.ledger.account import GRID, owner_account
+from cloud.ledger.cause import refund_cause
 from cloud.ledger.evidence.store import documents
-from cloud.ledger.movements.store import Movement, movements
 from cloud.ledger.posting import Entry, postings_of
 from cloud.payment.purchases.store import PENDING_MAX, payment_event_table, purchase_table
+from cloud.settlement.proof.store import movements
+from cloud.settlement.statement import Movement
 from cloud.wire import digest, to_bytes
 
 from .conftest import COMMUNITY, NOON, Site, running
@@ -273,7 +275,7 @@ async def test_a_refund_takes_points_in_proportion(till: Till) -> None:
         *(("purchase", 500), ("transfer", -450), ("refund", -125), ("refund", -375), ("purchase", 100)),
         ("refund", -40),
     ]
-    assert moved[2] == Movement("refund", NOON, -125 * POINT, 0, 3, made["id"])
+    assert moved[2] == Movement(NOON, "refund", refund_cause(made["id"], 125), -125 * POINT, 0, 3)
     assert await till.cloud.database.read(movements, COMMUNITY, "anna", NOON + 1, NOON + 9) == []
 
 

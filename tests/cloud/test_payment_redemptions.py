@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from cloud.ledger.movements.store import movements
+from cloud.ledger.cause import redemption_cause
 from cloud.payment.redemptions.store import PER_DAY_MAX, redemption_table
+from cloud.settlement.proof.store import movements
 
 from .conftest import COMMUNITY, NOON, Cloud, Reply
 from .payment_ground import POINT, Till
@@ -57,7 +58,7 @@ async def test_points_leave_with_the_request_and_are_paid_once(till: Till) -> No
     assert "payment_token" not in own
     (moved,) = [m for m in await till.cloud.database.read(movements, COMMUNITY, "anna", 0, NOON + 1) if m.fee_micro]
     assert (moved.kind, moved.points_micro, moved.fee_micro) == ("redemption", -499_700_000, 12_500_000)
-    assert moved.reference == made["id"]
+    assert moved.cause == redemption_cause(made["id"])
     assert await till.sound() == 2
 
 

@@ -14,7 +14,6 @@ from cloud.ledger import store as ledger
 from cloud.ledger.account import GRID, owner_account
 from cloud.ledger.chain import Head, verify
 from cloud.ledger.covered.store import Uncovered
-from cloud.ledger.movements.store import movements
 from cloud.ledger.posting import Entry, postings_of
 from cloud.ledger.sums.store import sums
 from cloud.payment.purchases import store as purchases
@@ -24,6 +23,7 @@ from cloud.payment.redemptions import store as redemptions
 from cloud.payment.redemptions.rule import Rule
 from cloud.payment.transfers import store as transfers
 from cloud.payment.vouchers import store as vouchers
+from cloud.settlement.proof.store import movements
 from cloud.sites.owners.record import CLOUD
 from cloud.sites.owners.store import put_record
 from cloud.sites.store import Community, put_community

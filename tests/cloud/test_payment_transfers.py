@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from cloud.ledger.cause import transfer_cause
 from cloud.ledger.evidence.store import documents
-from cloud.ledger.movements.store import movements
 from cloud.notice.store import notice_table
 from cloud.payment.http import BALANCE_MOVED
 from cloud.payment.transfers.store import PER_DAY_MAX, transfer_table
+from cloud.settlement.proof.store import movements
 from cloud.sites.store import owner_table
 
 from .conftest import COMMUNITY, NOON, Cloud, Reply, Site
@@ -49,7 +50,7 @@ async def test_points_change_hands_and_both_see_it(till: Till) -> None:
     assert (await till.owner("sun", "GET", "points-transfers")).json == {"transfers": []}
     assert (await till.balance("anna"), await till.balance("ben")) == (70 * POINT, 30 * POINT)
     (moved,) = await till.cloud.database.read(movements, COMMUNITY, "ben", NOON, NOON + 1)
-    assert (moved.kind, moved.points_micro, moved.reference) == ("transfer", 30 * POINT, given["id"])
+    assert (moved.kind, moved.points_micro, moved.cause) == ("transfer", 30 * POINT, transfer_cause(given["id"]))
     document = json.loads((await till.cloud.database.read(documents, COMMUNITY, [2]))[2])
     assert (document["giver"], document["taker"]) == (given["blind"], taken["blind"])
     assert "anna" not in str(document)

@@ -1,1 +1,0 @@
-"""What moved an owner's points beside energy."""
