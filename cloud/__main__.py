@@ -25,9 +25,10 @@ from .mirror.client import CloudReader
 from .mirror.copy import Rewritten
 from .mirror.job import InStep, Mirror, follow_for_ever
 from .notice.store import tell_statement_ready
+from .payment.audit.store import payment_differences
 from .principal import CloudKey, Scope
 from .settlement.audit.books import Totals
-from .settlement.audit.finding import Finding
+from .settlement.audit.finding import Finding, Place
 from .settlement.audit.roots import root_findings
 from .settlement.audit.rows import store as rows
 from .settlement.audit.store import audit
@@ -197,18 +198,25 @@ async def _audit(config: Config, community: str | None) -> int:
         for item in chosen:
             sums = totals.get(item.community, Totals())
             report = await database.read(audit, item, sums, lambda finding: print(finding, flush=True))
-            roots = await database.read(_root_findings, item.community)
-            for finding in roots:
+            more = await database.read(_more_findings, item.community)
+            for finding in more:
                 print(finding, flush=True)
-            print(report if not roots else replace(report, findings=report.findings + len(roots)), flush=True)
-            unsound += report.findings > 0 or len(roots) > 0
+            print(replace(report, findings=report.findings + len(more)), flush=True)
+            unsound += report.findings > 0 or len(more) > 0
     finally:
         database.dispose()
     return 1 if unsound else 0
 
 
-def _root_findings(conn: Connection, community: str) -> list[Finding]:
-    return list(root_findings(community, root_faults(conn, community)))
+def _more_findings(conn: Connection, community: str) -> list[Finding]:
+    """Return what is wrong with the days' roots, and with payments held against their entries."""
+    payments = [
+        Finding(
+            Place("payments", community, item.table, {"id": item.key}), "postings", item.posted_micro, item.due_micro
+        )
+        for item in payment_differences(conn, community)
+    ]
+    return [*root_findings(community, root_faults(conn, community)), *payments]
 
 
 def _check_file(url: str) -> None:

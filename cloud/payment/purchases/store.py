@@ -228,6 +228,12 @@ def purchases_of(conn: Connection, community: str, owner: str, after: str, limit
     return [_purchase(row) for row in conn.execute(rows)]
 
 
+def all_purchases(conn: Connection, community: str) -> list[Purchase]:
+    """Return every purchase of a community, for an audit."""
+    rows = select(purchase_table).filter_by(bucket=bucket_of(community), community=community)
+    return [_purchase(row) for row in conn.execute(rows)]
+
+
 def unmatched(conn: Connection, after: str, limit: int) -> list[Unmatched]:
     """Return a page of the signed events that were kept aside, in the order they came."""
     e = payment_event_table.c

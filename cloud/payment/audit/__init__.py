@@ -1,0 +1,1 @@
+"""Whether every purchase, voucher, redemption and gift has moved the points it must, and nothing else has."""
