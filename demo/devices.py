@@ -1,7 +1,7 @@
 """Every device of the house as a Modbus TCP server on a port of its own, showing the data live at each read."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 import time
 from typing import cast
@@ -60,6 +60,7 @@ class DeviceServer:
         self._server: ModbusTcpServer | None = None
         self._opened: Snapshot | None = None
         self._withheld_wh = (0, 0)
+        self.below: Sequence[Callable[[], Snapshot]] = ()  # what hangs below and is not in the data
 
     @property
     def endpoint(self) -> Endpoint:
@@ -76,7 +77,12 @@ class DeviceServer:
         """Return what the device shows now."""
         if self._opened is not None:
             return self._opened
-        return self._less_withheld(registers_at(self._registers, self._clock.pressed_ms()))
+        shown = self._less_withheld(registers_at(self._registers, self._clock.pressed_ms()))
+        for other in (below() for below in self.below):
+            shown = Snapshot(
+                shown.import_wh + other.import_wh, shown.export_wh + other.export_wh, shown.power_w + other.power_w
+            )
+        return shown
 
     def switch(self, command: Breaker) -> None:
         """Open or close the breaker; what the data hold for the time it was open never passes this tap."""

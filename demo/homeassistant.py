@@ -1,5 +1,6 @@
 """The real Home Assistant: its configuration folder, and a client of its public HTTP and WebSocket API."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 import json
 from pathlib import Path
@@ -12,6 +13,7 @@ from .processes import HOST
 from .progress import until
 
 START_S = 120
+PROGRESS_S = 0.2
 REQUEST = aiohttp.ClientTimeout(total=60)
 CONFIGURATION = """\
 homeassistant:
@@ -110,6 +112,9 @@ class HomeAssistant:
             if step["type"] not in {"form", "menu"}:
                 raise RefusedError(f"the flow of {handler} ended before {dict(answer)}: {step}")
             step = await self._call("POST", f"{flows}/{step['flow_id']}", json=answer)
+            while step["type"] in {"progress", "progress_done"}:  # a device is asked, and takes its time
+                await asyncio.sleep(PROGRESS_S)
+                step = await self._call("GET", f"{flows}/{step['flow_id']}")
             if step.get("errors"):
                 raise RefusedError(f"step {step['step_id']} of {handler} refused {dict(answer)}: {step['errors']}")
         if step["type"] != "create_entry":

@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 def _house_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="demo house",
-        description="The house alone: eight Modbus TCP devices on 127.0.0.1, printed as one line of JSON.",
+        description="The house alone: ten Modbus TCP devices on 127.0.0.1, printed as one line of JSON.",
     )
     _add_interval(parser)
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What a device shows becomes the words of the open register map, version 1 (Modbus holding registers, big-endian)."""
+"""What a device shows becomes the words of the open register map (Modbus holding registers, big-endian)."""
 
 from enum import IntEnum
 
@@ -14,10 +14,13 @@ FREQUENCY_CHZ = 5000
 
 
 class Kind(IntEnum):
-    """Register 2: a tap can open its breaker, a meter only measures."""
+    """Register 3: a tap can open its breaker, a meter only measures, the others can be steered."""
 
     TAP = 1
     METER = 2
+    CHARGER = 3
+    CABLE = 4
+    BATTERY = 5
 
 
 class Breaker(IntEnum):
@@ -32,23 +35,44 @@ def image(device: Device, shown: Snapshot, breaker: Breaker) -> list[int]:
 
     Energy and power are the data's. Voltage, current and power factor are computed to fit them, not measured.
     """
-    voltage_dv = VOLTAGE_DV - shown.power_w * DROP_DV_PER_KW // 1000
+    kind = Kind.METER if device.main else Kind.TAP
     switch = NOT_IMPLEMENTED if device.main else int(breaker)
+    return common(
+        kind,
+        device.serial,
+        shown,
+        device.rated_power_w,
+        power_factor_milli=device.power_factor_milli,
+        switch=switch,
+    )
+
+
+def common(
+    kind: Kind,
+    serial: str,
+    shown: Snapshot,
+    rated_power_w: int,
+    *,
+    power_factor_milli: int = 1000,
+    switch: int = NOT_IMPLEMENTED,
+) -> list[int]:
+    """Return the registers that every kind has, 0 to 30."""
+    voltage_dv = VOLTAGE_DV - shown.power_w * DROP_DV_PER_KW // 1000
     return [
         *_words(b"CWTP", 2),
         MAP_VERSION,
-        Kind.METER if device.main else Kind.TAP,
-        *_words(device.serial.encode("ascii").ljust(16, b"\0"), 8),
+        kind,
+        *text(serial, 8),
         *_unsigned(shown.import_wh, 4),
         *_unsigned(shown.export_wh, 4),
-        *_signed(shown.power_w, 2),
+        *signed(shown.power_w, 2),
         voltage_dv,
-        *_signed(_current_ma(shown.power_w, voltage_dv, device.power_factor_milli), 2),
-        device.power_factor_milli if shown.power_w else 1000,
+        *signed(_current_ma(shown.power_w, voltage_dv, power_factor_milli), 2),
+        power_factor_milli if shown.power_w else 1000,
         FREQUENCY_CHZ,
         switch,
         switch,
-        *_unsigned(device.rated_power_w, 2),
+        *_unsigned(rated_power_w, 2),
     ]
 
 
@@ -57,12 +81,23 @@ def _current_ma(power_w: int, voltage_dv: int, power_factor_milli: int) -> int:
     return amount_ma if power_w >= 0 else -amount_ma
 
 
+def unsigned(value: int | None, words: int = 1) -> list[int]:
+    """Return the words of a number, all ones for none."""
+    return [NOT_IMPLEMENTED] * words if value is None else _unsigned(value, words)
+
+
+def signed(value: int | None, words: int = 2) -> list[int]:
+    """Return the words of a number that may be negative; only the highest bit is set for none."""
+    return [0x8000, *[0] * (words - 1)] if value is None else _words(value.to_bytes(2 * words, signed=True), words)
+
+
+def text(value: str, words: int) -> list[int]:
+    """Return the words of an ASCII text, padded with NUL."""
+    return _words(value.encode("ascii").ljust(2 * words, b"\0"), words)
+
+
 def _unsigned(value: int, words: int) -> list[int]:
     return _words(value.to_bytes(2 * words), words)
-
-
-def _signed(value: int, words: int) -> list[int]:
-    return _words(value.to_bytes(2 * words, signed=True), words)
 
 
 def _words(raw: bytes, words: int) -> list[int]:

@@ -1,15 +1,18 @@
 """The house as a process of its own: prints where its devices listen, then serves them until it is told to stop."""
 
 import asyncio
+from collections.abc import Mapping
 import json
 import signal
 import sys
 import time
 
-from .devices import House, PressedClock
+from .devices import Endpoint, House, PressedClock
 from .house import DEVICES, load_house
+from .steered_server import SteeredServer, furnish
 
 HOUSE_BEGIN = "begin"
+STEERED_NAMES = {"charger": "Car port", "battery": "Home battery"}
 
 
 def next_boundary(now: float, interval_seconds: int) -> int:
@@ -29,13 +32,18 @@ async def serve_house(interval_seconds: int, wait: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await house.start()
+    steered = furnish(house)
+    for server in steered.values():
+        await server.start()
     orders = asyncio.create_task(_follow_orders(clock, ended)) if wait else None
     if not wait:
         clock.begins_at = next_boundary(time.time(), interval_seconds)
-    print(json.dumps(_description(house)), flush=True)
+    print(json.dumps(_description(house) | {"steered": _steered(steered)}), flush=True)
     await ended.wait()
     if orders is not None:
         orders.cancel()
+    for server in steered.values():
+        await server.stop()
     await house.stop()
     return 0
 
@@ -51,13 +59,30 @@ def _description(house: House) -> dict[str, object]:
                 "owner": device.owner,
                 "serial": device.serial,
                 "rated_power_w": device.rated_power_w,
-                "host": endpoints[device.key].host,
-                "port": endpoints[device.key].port,
-                "unit": endpoints[device.key].unit,
+                "kind": "meter" if device.main else "tap",
+                **_where(endpoints[device.key]),
             }
             for device in DEVICES
         },
     }
+
+
+def _steered(servers: Mapping[str, SteeredServer]) -> dict[str, object]:
+    return {
+        key: {
+            "name": STEERED_NAMES[key],
+            "owner": "anna",
+            "serial": server.device.serial,
+            "rated_power_w": server.device.rated_power_w,
+            "kind": server.device.kind.name.lower(),
+            **_where(server.endpoint),
+        }
+        for key, server in servers.items()
+    }
+
+
+def _where(endpoint: Endpoint) -> dict[str, object]:
+    return {"host": endpoint.host, "port": endpoint.port, "unit": endpoint.unit}
 
 
 async def _follow_orders(clock: PressedClock, ended: asyncio.Event) -> None:

@@ -44,7 +44,7 @@ def _say_addresses(stage: Stage, begins_at: int) -> None:
         f"  Home Assistant  {stage.ha_url}   user {USER}   password {stage.password}",
         "                  more in Energy > Now, and in Settings > Devices & services > Commonwatt",
         f"  Cloud           {stage.cloud_url}   its interface is described at /openapi.json",
-        f"  House           eight Modbus devices on {HOST}, from {interval_text(begins_at, 0)[:8]} UTC on",
+        f"  House           ten Modbus devices on {HOST}, from {interval_text(begins_at, 0)[:8]} UTC on",
         f"  Prices          {tariff_text()}",
         "  Stop with Ctrl-C." if not stage.options.once else f"  Ends after {ENOUGH} settled intervals.",
         "\nEnergy: positive is used, negative is supplied. Points: positive is earned, negative is paid.",

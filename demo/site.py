@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+import re
 from typing import Any
 
 from .homeassistant import HomeAssistant
-from .house import DEVICES, MAIN_METER
+from .house import DEVICES
 from .progress import until
 
 DOMAIN = "commonwatt"
@@ -13,6 +14,7 @@ HOME = "Sunny Street 4"
 MAIN_TAP = "T1"  # taps are numbered in the order they are added, and the main meter comes first
 READ_S = 60
 UNREAD = {"unavailable", "unknown"}
+TAP_KEY = re.compile(r"_T[0-9]+_(\w+)$")
 SENSOR_KINDS = ("import_energy", "export_energy", "power")
 
 
@@ -41,19 +43,20 @@ async def pair(assistant: HomeAssistant, cloud_url: str, code: str) -> str:
     return entry
 
 
-async def add_device(assistant: HomeAssistant, entry: str, key: str, device: Mapping[str, Any]) -> None:
-    """Add one Modbus device: the main meter on the grid, everything else as a tap below it."""
+async def add_device(assistant: HomeAssistant, entry: str, device: Mapping[str, Any]) -> None:
+    """Add one Modbus device of its kind: the main meter on the grid, everything else below it."""
+    kind = device["kind"]
     where = {
         "host": device["host"],
         "port": device["port"],
-        "profile": "commonwatt_tap",
+        "profile": "commonwatt_tap" if kind in {"meter", "tap"} else f"commonwatt_{kind}",
         "more_options": {"unit_id": device["unit"]},
     }
     details = {"name": device["name"], "owner": device["owner"], "rated_power_w": device["rated_power_w"]}
-    kind = "meter" if key == MAIN_METER.key else "tap"
-    if kind == "tap":
+    if kind != "meter":
         details["upstream"] = MAIN_TAP
-    await assistant.walk_flow("subentries/flow", [entry, kind], [{"next_step_id": "modbus"}, where, details])
+    line = [{"next_step_id": "modbus"}, {"next_step_id": "tcp"}]
+    await assistant.walk_flow("subentries/flow", [entry, kind], [*line, where, details])
 
 
 async def wait_read(assistant: HomeAssistant, entry: str) -> Entities:
@@ -79,7 +82,9 @@ async def _entities(assistant: HomeAssistant, entry: str) -> Entities:
     of_site: dict[str, list[str]] = {}
     for entity in await assistant.command("config/entity_registry/list"):
         if title := titles.get(entity["config_subentry_id"]):
-            of_taps.setdefault(title, {})[entity["translation_key"]] = entity["entity_id"]
+            # Home Assistant itself names what has a device class, so the key is in the id
+            if (key := TAP_KEY.search(entity["unique_id"])) is not None:
+                of_taps.setdefault(title, {})[key[1]] = entity["entity_id"]
         elif entity["config_entry_id"] == entry:
             of_site.setdefault(entity["translation_key"], []).append(entity["entity_id"])
     devices = {

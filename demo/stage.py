@@ -77,7 +77,7 @@ async def set_up(stage: Stage) -> tuple[Operator, int]:
     command = python("homeassistant", "--config", str(configuration), "--skip-pip")
     await stage.children.start(ASSISTANT, command)
     operator = await _start_cloud(stage)
-    with step("House: eight Modbus devices listen"):
+    with step("House: ten Modbus devices listen"):
         house, devices = await _start_house(stage)
     assistant = HomeAssistant(stage.session, stage.ha_url)
     with step("Home Assistant starts"):
@@ -89,9 +89,9 @@ async def set_up(stage: Stage) -> tuple[Operator, int]:
     with step("Site: pairs with the cloud by a one-time code"):
         code = await pairing_code(operator, seconds)
         entry = await site.pair(assistant, stage.cloud_url, code)
-    for key, device in devices.items():
+    for device in devices:
         with step(f"Site: adds {device['name']}, owner {OWNERS[device['owner']]}"):
-            await site.add_device(assistant, entry, key, device)
+            await site.add_device(assistant, entry, device)
     with step("Site: reads every meter"):
         entities = await site.wait_read(assistant, entry)
     with step("Home Assistant: dashboards of the house and its energy"):
@@ -121,13 +121,14 @@ def _client(printed: str) -> tuple[str, str]:
     return said["client_id"], said["client_secret"]
 
 
-async def _start_house(stage: Stage) -> tuple[Child, dict[str, dict[str, Any]]]:
+async def _start_house(stage: Stage) -> tuple[Child, list[dict[str, Any]]]:
     command = python("demo", "house", "--wait", "--interval-seconds", str(stage.options.interval_seconds))
     house = await stage.children.start(HOUSE, command, talks=True)
     assert house.process.stdout is not None
     if not (line := await house.process.stdout.readline()):
         raise DemoError("the house did not say where its devices listen")
-    return house, json.loads(line)["devices"]
+    described = json.loads(line)
+    return house, [*described["devices"].values(), *described["steered"].values()]
 
 
 async def _begin(house: Child, begins_at: int) -> None:

@@ -11,17 +11,31 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util import dt as dt_util
 
+from .adopted_issues import AdoptedIssues
+from .arrivals import Arrivals
+from .attention import clear_exchanged
 from .const import CONF_KEY_ID, DOMAIN, LOGGER
 from .coordinator import CommonwattConfigEntry
-from .entity import device_identifiers
-from .issues import clear_issues
+from .flows.discovery import offer_remembered
+from .hardware import Hardware, device_identifiers
+from .issues import clear_gone, clear_issues
+from .keeper import register_store
 from .runtime import HANDOVERS, open_site, site_folder
 from .services import async_setup_services
 from .site import rehang_orphans
 from .transfers import clear_transfers
+from .yaml_hubs import watch_yaml_hubs
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
-PLATFORMS = [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR, Platform.SWITCH]
+PLATFORMS = [
+    Platform.BINARY_SENSOR,
+    Platform.EVENT,
+    Platform.NUMBER,
+    Platform.SELECT,
+    Platform.SENSOR,
+    Platform.SWITCH,
+    Platform.TIME,
+]
 
 
 async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
@@ -36,10 +50,17 @@ async def async_setup_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) -
     entry.runtime_data = runtime
     try:
         await runtime.coordinator.async_config_entry_first_refresh()
-        _remove_stale_devices(hass, entry)
+        hardware = Hardware(hass, entry.entry_id, runtime)
+        hardware.async_register()
+        runtime.arrivals = Arrivals(hass, runtime.coordinator, runtime.devices, hardware)
         await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+        entry.async_on_unload(runtime.arrivals.async_follow())
+        entry.async_on_unload(runtime.coordinator.async_add_listener(runtime.keeper.async_look))
+        adopted = AdoptedIssues(hass, entry.entry_id, runtime.coordinator.taps, runtime.devices)
+        entry.async_on_unload(runtime.coordinator.async_add_listener(adopted.async_look))
         # measuring must go on when every entity is disabled
         entry.async_on_unload(runtime.coordinator.async_add_listener(_nothing))
+        watch_yaml_hubs(hass, entry, runtime.coordinator.taps)
         if runtime.supply is not None:
             await runtime.supply.async_start()
         if runtime.cloud is not None:
@@ -53,6 +74,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) -
 
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     entry.async_on_unload(entry.add_update_listener(_async_updated))
+    clear_gone(hass, entry.entry_id, runtime.coordinator.taps)
+    offer_remembered(hass)
     if hass.is_stopping:  # begun by a reload as Home Assistant was told to stop: nobody would close it
         await runtime.async_close(hass, entry.entry_id)
     return True
@@ -74,6 +97,8 @@ async def async_remove_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) 
     """
     hass.data.get(HANDOVERS, {}).pop(entry.entry_id, None)
     clear_issues(hass, entry.entry_id)
+    await register_store(hass, entry.entry_id).async_remove()
+    clear_exchanged(hass, entry.entry_id)
     clear_transfers(hass, entry.entry_id)
     folder = site_folder(hass, entry.data[CONF_KEY_ID])
     aside = await hass.async_add_executor_job(_put_aside, folder, dt_util.utcnow())
@@ -85,7 +110,8 @@ async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: CommonwattConfigEntry, device: dr.DeviceEntry
 ) -> bool:
     """Let a device be deleted unless it is the site, or one of the taps and owners it has now."""
-    return not device.identifiers & device_identifiers(entry.runtime_data)
+    runtime = entry.runtime_data
+    return not device.identifiers & device_identifiers(runtime.key_id, runtime.coordinator)
 
 
 async def _async_updated(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
@@ -93,16 +119,6 @@ async def _async_updated(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
     former = {tap.tap: tap.parent for tap in entry.runtime_data.coordinator.taps.values()}
     if not rehang_orphans(hass, entry, former):
         hass.config_entries.async_schedule_reload(entry.entry_id)
-
-
-@callback
-def _remove_stale_devices(hass: HomeAssistant, entry: CommonwattConfigEntry) -> None:
-    """Remove the devices of owners who own nothing here any more; a tap's go with its subentry."""
-    registry = dr.async_get(hass)
-    current = device_identifiers(entry.runtime_data)
-    for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
-        if not device.identifiers & current:
-            registry.async_remove_device(device.id)
 
 
 @callback

@@ -1,4 +1,4 @@
-"""Adding a site, with a cloud or without; changing its address; pairing it again."""
+"""Adding a site, with a cloud or without; changing its address; pairing it again; devices that announce themselves."""
 
 from collections.abc import Mapping
 from typing import Any, override
@@ -7,7 +7,6 @@ from homeassistant.config_entries import (
     SOURCE_REAUTH,
     SOURCE_RECONFIGURE,
     ConfigEntry,
-    ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
 )
@@ -27,13 +26,12 @@ from .const import (
     CONF_SITE,
     DOMAIN,
     LOGGER,
-    SUBENTRY_METER,
-    SUBENTRY_TAP,
 )
 from .errors import BadSignature, CloudRefused, CloudUnreachable, KeyFileError
 from .flows import schemas
+from .flows.discovery import DiscoveryFlow
 from .flows.pairing import FormErrors, Joining, async_claim_key, async_pair, fault_key, release_key
-from .flows.tap import MeterFlow, TapFlow
+from .flows.tap import FLOWS
 from .flows.words import WordError, clean_code, clean_name, clean_url
 from .link import SiteKey
 from .runtime import site_folder
@@ -42,8 +40,8 @@ from .site import is_paired, wire_name
 STEP_PAIR, STEP_LOCAL = "pair", "local"
 
 
-class CommonwattConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Adds and changes a site."""
+class CommonwattConfigFlow(DiscoveryFlow, domain=DOMAIN):
+    """Adds and changes a site; takes in devices that announce themselves."""
 
     VERSION = 1
 
@@ -53,8 +51,8 @@ class CommonwattConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     @override
     def async_get_supported_subentry_types(cls, config_entry: ConfigEntry[Any]) -> dict[str, type[ConfigSubentryFlow]]:
-        """Offer meters and taps."""
-        return {SUBENTRY_METER: MeterFlow, SUBENTRY_TAP: TapFlow}
+        """Offer every kind of device."""
+        return dict(FLOWS)
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

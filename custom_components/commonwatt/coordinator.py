@@ -1,10 +1,10 @@
 """The pump: devices → metering → outbox, at every poll. No rule lives here."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, override
+from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
@@ -12,15 +12,18 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 
 from . import wire
+from .attention import CLOCK_S_MIN, Clock, clear_exchanged, tell_clock_back, tell_meters
 from .const import DOMAIN, GRACE_POLLS, LOGGER, POLL_SECONDS_MAX, POLL_SECONDS_MIN, POLLS_PER_INTERVAL
 from .cut import cut, known_tree
 from .devices.poll import DevicePoll
 from .devices.port import Device
 from .errors import OutboxError
+from .handover import Handover
 from .issues import clear_issue, raise_issue
 from .link import KeptInterval
 from .metering import Boundary, TapMeter, begin, ready
 from .site import SiteSettings, TapConfig, tree_taps
+from .slices import Breath, Teller
 from .state import OwnerState, SiteState
 from .store import Store
 from .watch import MeterWatch
@@ -34,16 +37,6 @@ type CommonwattConfigEntry = ConfigEntry[SiteRuntime]
 PATIENCE_S_MIN, PATIENCE_S_MAX = 0.5, 3.0  # how long a poll waits for a slow meter; a later answer counts later
 CLOSED_AT_START_MAX = 20  # boundaries: after a long absence the start of Home Assistant must not wait for all of them
 CLOSED_AT_ONCE_MAX = 200
-CLOCK_BACK_S_MAX = 60  # a clock that is set by NTP goes back by less
-
-
-@dataclass(frozen=True, slots=True)
-class Handover:
-    """What a reload takes along in memory, so that adding a tap costs no read between two boundaries."""
-
-    seconds: int
-    meters: Mapping[str, TapMeter]
-    tree: Mapping[str, wire.TreeTap]
 
 
 class SiteCoordinator(DataUpdateCoordinator[SiteState]):
@@ -71,8 +64,12 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         self.taps = taps
         self.cloud: SiteCloud | None = None
         self._store = store
+        self._devices = devices
         self._poll = DevicePoll(devices)
-        self._watch = MeterWatch(taps, settings.time_scale)
+        announced, heard_ms = (set(), {}) if handover is None else (handover.announced(taps), handover.heard_ms)
+        self._watch = MeterWatch(taps, settings.time_scale, announced=announced, heard_ms=heard_ms)
+        clear_exchanged(hass, entry.entry_id, kept=taps.keys() - announced)
+        self._teller = Teller(self._listeners, self._spawn)
         self._handover = handover
         self._meters: dict[str, TapMeter] = {}
         self._totals_wh: dict[str, int] = {}
@@ -82,6 +79,7 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         self._planted: dict[str, wire.TreeTap] | None = None
         self._next_end = 0
         self._patient_until = 0.0
+        self._clock = Clock()
         self._turn = asyncio.Lock()
         self._closed = False
 
@@ -114,7 +112,7 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         for tap in self.taps.keys() | tree.keys():
             at = boundaries.get(tap)
             known = None if at is None else Boundary(at.at, at.import_wh, at.export_wh, at.exact)
-            self._meters[tap] = begin(seconds, known)
+            self._meters[tap] = begin(seconds, known, integrated=self._integrated(tap))
             if handover is not None and handover.seconds == seconds:
                 self._meters[tap] = handover.meters.get(tap, self._meters[tap])
         self._handover = None
@@ -128,14 +126,27 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         async with self._turn:
             if self._closed:
                 return self.data
-            await self._async_keep(heard=False)
-            for tap, outcome in (await self._poll.async_poll(self._patience_s)).items():
-                self._meters[tap] = self._watch.heard(tap, self._meters[tap], outcome)
-            await self._async_keep(heard=True)
-            self._judge_clock()
+            if self._clock_is_set():
+                await self._async_keep(heard=False)
+                await self._async_hear()
+                await self._async_keep(heard=True)
+                self._judge()
             if self.cloud is not None:
                 self.cloud.async_watch()
             return self.state()
+
+    async def _async_hear(self) -> None:
+        """Read every meter, and judge in slices what they say."""
+        breath = Breath()
+        for tap, outcome in (await self._poll.async_poll(self._patience_s)).items():
+            meter, integrated = self._meters[tap], self._integrated(tap)
+            if meter.integrated != integrated:
+                meter = replace(meter, integrated=integrated)
+            self._meters[tap] = self._watch.heard(tap, meter, outcome)
+            await breath.take()
+
+    def _integrated(self, tap: str) -> bool:
+        return tap in self._devices and self._devices[tap].integrated
 
     async def _async_keep(self, *, heard: bool) -> None:
         """Keep what is due. While the outbox fails nothing is advanced: the same boundaries are closed later."""
@@ -195,14 +206,23 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         """Return the first boundary from which something new can hold: none that is closed, whatever the clock says."""
         return max(self._boundary_after(dt_util.utcnow().timestamp()), self._next_end)
 
-    def _judge_clock(self) -> None:
-        """Tell a person when the clock was set back behind what is closed already: until then nothing can be closed."""
-        begun = self._next_end - self.settings.interval_seconds
-        if dt_util.utcnow().timestamp() < begun - CLOCK_BACK_S_MAX:
-            until = dt_util.as_local(dt_util.utc_from_timestamp(begun)).isoformat(" ", "minutes")
-            raise_issue(self.hass, self.config_entry.entry_id, "clock_set_back", {"until": until})
-        else:
-            clear_issue(self.hass, self.config_entry.entry_id, "clock_set_back")
+    def _clock_is_set(self) -> bool:
+        """Tell whether the clock can be right; once it is, a site that has measured nothing begins with it."""
+        now = dt_util.utcnow().timestamp()
+        if not self._clock.is_set(
+            self.hass, self.config_entry.entry_id, now, self._next_end - self.settings.interval_seconds
+        ):
+            return False
+        if self._next_end <= CLOCK_S_MIN:
+            self._next_end = self._boundary_after(now)
+            self._patient_until = now + GRACE_POLLS * self._poll_s
+        return True
+
+    def _judge(self) -> None:
+        """Tell a person what only a person can put right."""
+        now, entry_id = dt_util.utcnow().timestamp(), self.config_entry.entry_id
+        tell_clock_back(self.hass, entry_id, now, self._next_end - self.settings.interval_seconds)
+        tell_meters(self.hass, entry_id, self._watch, int(now * 1000))
 
     def _due(self) -> bool:
         """Say whether the next boundary can be closed: every meter has been read since, or is too late."""
@@ -251,6 +271,15 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
             self.data = self.state()
             self.async_update_listeners()
 
+    @callback
+    @override
+    def async_update_listeners(self) -> None:
+        """Tell every listener, in slices: a site of 200 taps has thousands of entities."""
+        self._teller.begin()
+
+    def _spawn(self, rest: Coroutine[Any, Any, None]) -> None:
+        self.config_entry.async_create_task(self.hass, rest, f"{self.name} tells")
+
     async def async_end(self) -> Handover | None:
         """Finish the turn under way and read no more; return what a reload takes along."""
         self._closed = True
@@ -263,4 +292,5 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
             except OutboxError as error:
                 self._tell_outbox_failed(error)
                 return None
-            return Handover(seconds, self._meters, tree)
+            sources = {tap: config.source for tap, config in self.taps.items()}
+            return Handover(seconds, self._meters, tree, sources, self._watch.heard_ms)

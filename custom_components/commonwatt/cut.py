@@ -22,7 +22,9 @@ def cut(meters: Mapping[str, TapMeter], taps: Mapping[str, TreeTap], rev: int | 
     """Close boundary `end` (s) of every meter, and net the interval over the tree that was valid in it."""
     closed = {tap: close(meter, end, poll_ms) for tap, meter in meters.items()}
     after = {tap: meter for tap, (meter, _) in closed.items()}
-    measured = {tap: interval for tap, (_, interval) in closed.items() if interval is not None and tap in taps}
+    intervals = {tap: interval for tap, (_, interval) in closed.items() if interval is not None}
+    # a cable is measured like a tap, and stands in no tree
+    measured = {tap: interval for tap, interval in intervals.items() if tap in taps}
     return Cut(
         meters=after,
         interval=_interval(plant(taps), measured, after, rev, end),
@@ -31,7 +33,7 @@ def cut(meters: Mapping[str, TapMeter], taps: Mapping[str, TreeTap], rev: int | 
             for tap, meter in after.items()
             if (at := meter.closed) is not None
         },
-        qualities={tap: interval.quality for tap, interval in measured.items()},
+        qualities={tap: interval.quality for tap, interval in intervals.items()},
     )
 
 

@@ -1,6 +1,6 @@
 """Repairs: what only a person can put right, said with what to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Literal, get_args
 
 from homeassistant.core import HomeAssistant, callback
@@ -12,17 +12,26 @@ type IssueKey = Literal[
     "balance_low",
     "batch_refused",
     "breaker_failed",
+    "clock_ahead",
+    "clock_not_set",
     "clock_offset",
     "clock_set_back",
     "cloud_unreachable",
     "cut_off",
+    "device_silent",
+    "entity_disabled",
+    "entity_gone",
+    "entity_not_provided",
+    "entity_wrong_unit",
     "key_lost",
     "link_settings_in_use",
     "outbox_failed",
     "owner_unknown",
     "price_altered",
     "profile_unknown",
+    "register_stuck",
     "tree_refused",
+    "yaml_hub",
 ]
 
 ERRORS: frozenset[IssueKey] = frozenset({"batch_refused", "key_lost", "outbox_failed", "tree_refused"})
@@ -43,6 +52,15 @@ def raise_issue(
         translation_key=key,
         translation_placeholders=dict(placeholders or {}),
     )
+
+
+@callback
+def tell_if(hass: HomeAssistant, entry_id: str, key: IssueKey, *, said: bool, **words: str) -> None:
+    """Show an issue while it holds, and no longer."""
+    if said:
+        raise_issue(hass, entry_id, key, words)
+    else:
+        clear_issue(hass, entry_id, key)
 
 
 @callback
@@ -70,3 +88,12 @@ def issue_id(entry_id: str, key: IssueKey) -> str:
 def clear_issues(hass: HomeAssistant, entry_id: str) -> None:
     """Take every issue of a site away."""
     clear_issue(hass, entry_id, *get_args(IssueKey.__value__))
+
+
+@callback
+def clear_gone(hass: HomeAssistant, entry_id: str, taps: Container[str]) -> None:
+    """Take every issue away that is about a tap which the site no longer has."""
+    for (domain, issue), about in list(ir.async_get(hass).issues.items()):
+        data = about.data or {}
+        if domain == DOMAIN and data.get("entry_id") == entry_id and "tap" in data and data["tap"] not in taps:
+            ir.async_delete_issue(hass, domain, issue)

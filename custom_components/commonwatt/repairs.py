@@ -1,14 +1,15 @@
-"""Repairs a person can carry out here: the passcode that the action `transfer_tap` asked for."""
+"""Repairs a person can carry out here: a passcode that was asked for, and the word that a meter was exchanged."""
 
 from collections.abc import Mapping
 from typing import Any, override
 
-from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow, RepairsFlowResult
 from homeassistant.components.repairs.models import RepairsFlowContext
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import AbortFlow
 import probatio
 
+from .attention import METER_EXCHANGED
 from .coordinator import CommonwattConfigEntry
 from .flows.transfer import TransferSteps
 
@@ -51,7 +52,9 @@ class TransferRepair(TransferSteps[RepairsFlowContext, RepairsFlowResult, str], 
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
-    """Return the dialogue of a repair; there is one kind that has one."""
+    """Return the dialogue of a repair."""
+    if issue_id.startswith(METER_EXCHANGED):
+        return ConfirmRepairFlow()
     assert data is not None
     owner = data["owner"]
     return TransferRepair(str(data["entry_id"]), str(data["tap"]), None if owner is None else str(owner))

@@ -1,7 +1,7 @@
 """Opening and closing a site: key, outbox, meters, pump and link, each in its order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from homeassistant.core import HomeAssistant, callback
@@ -9,16 +9,20 @@ from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, Co
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util.hass_dict import HassKey
 
+from .arrivals import Arrivals
 from .breaker import build_breakers
 from .cloud import SiteCloud, client_of
 from .const import CONF_KEY_ID, DOMAIN, FOLDER
-from .coordinator import CommonwattConfigEntry, Handover, SiteCoordinator
+from .coordinator import CommonwattConfigEntry, SiteCoordinator
 from .credit import Price
+from .devices.library import async_profiles
 from .devices.port import Breaker, Device
-from .devices.profile import Profile, load_profiles
+from .devices.profile import Profile
 from .errors import BadSignature, CloudRefused, CloudUnreachable, KeyFileError, NotAuthorised, OutboxError
 from .fitting import build_devices
+from .handover import Handover
 from .issues import clear_issue, raise_issue, show_issue
+from .keeper import RegisterKeeper
 from .link import CloudClient, SiteKey
 from .metering import TreeError, plant
 from .site import (
@@ -35,13 +39,17 @@ from .site import (
 from .store import Store
 from .supply import NOTICE_CREDIT, Parts, Prices, Supply
 from .transfers import Transfers, async_take_up
+from .wish import KINDS_WITH_A_CAR, Wish
 
 HANDOVERS: HassKey[dict[str, Handover]] = HassKey(f"{DOMAIN}_handovers")
 
 
 @dataclass(slots=True)
 class SiteRuntime:
-    """A running site; `cloud` and `supply` are None for a site without a cloud."""
+    """A running site; `cloud` and `supply` are None for a site without a cloud.
+
+    `wishes` are what people wish of the cars at chargers and cables, by tap.
+    """
 
     coordinator: SiteCoordinator
     store: Store
@@ -50,8 +58,11 @@ class SiteRuntime:
     devices: Mapping[str, Device]
     breakers: Mapping[str, Breaker]
     profiles: Mapping[str, Profile]
+    keeper: RegisterKeeper
     key_id: str
     device_id: str
+    wishes: dict[str, Wish] = field(default_factory=dict)
+    arrivals: Arrivals = field(init=False)
     closed: bool = False
 
     async def async_close(self, hass: HomeAssistant, entry_id: str) -> None:
@@ -65,6 +76,7 @@ class SiteRuntime:
             await self.cloud.async_stop()
         if (handover := await self.coordinator.async_end()) is not None:
             hass.data.setdefault(HANDOVERS, {})[entry_id] = handover
+        await self.keeper.async_close()
         await self.store.async_close()
 
 
@@ -119,8 +131,10 @@ async def _build(hass: HomeAssistant, entry: CommonwattConfigEntry, store: Store
     taps = tap_configs(entry)
     _check_tree(taps, settings)
     _tell_unknown_owners(hass, entry, taps, settings)
-    profiles = await hass.async_add_executor_job(load_profiles)
+    profiles = await async_profiles(hass)
     devices = build_devices(hass, entry, taps, profiles)
+    keeper = RegisterKeeper(hass, entry.entry_id)
+    await keeper.async_open(devices, await store.run(store.outbox.boundaries))
     handover = hass.data.get(HANDOVERS, {}).pop(entry.entry_id, None)
     coordinator = SiteCoordinator(
         hass,
@@ -148,7 +162,10 @@ async def _build(hass: HomeAssistant, entry: CommonwattConfigEntry, store: Store
         name=entry.title,
     )
     key_id = entry.data[CONF_KEY_ID]
-    return SiteRuntime(coordinator, store, cloud, supply, devices, breakers, profiles, key_id, site_device.id)
+    wishes = {tap.tap: Wish() for tap in taps.values() if tap.kind in KINDS_WITH_A_CAR}
+    return SiteRuntime(
+        coordinator, store, cloud, supply, devices, breakers, profiles, keeper, key_id, site_device.id, wishes
+    )
 
 
 def _supply(hass: HomeAssistant, entry: CommonwattConfigEntry, cloud: SiteCloud, parts: Parts) -> Supply:

@@ -1,52 +1,34 @@
-"""What a site shows: registers and power per tap, net energy per owner, and how it stands with its cloud."""
+"""What a site shows: what stands at each tap, net energy per owner, and how the site stands with its cloud."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_args, override
+from typing import override
 
 from homeassistant.components.sensor import (
-    RestoreSensor,
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfEnergy, UnitOfPower, UnitOfTime
+from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfEnergy, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 from homeassistant.util import dt as dt_util
 
 from .coordinator import CommonwattConfigEntry
-from .entity import OwnerEntity, SiteEntity, TapEntity
+from .entity import OwnerEntity, SiteEntity
 from .link import OwnerPrice
-from .metering import Reading
 from .runtime import SiteRuntime
-from .site import TapConfig
-from .state import CloudState, OwnerState, SiteState, TapState
+from .state import CloudState, OwnerState, SiteState
 from .supply import Supply
-from .wire import Quality
+from .tap_sensors import add_tap_sensors
 
 PARALLEL_UPDATES = 0
 
 MILLI = 1_000
 MICRO = 1_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class TapSensorDescription(SensorEntityDescription):
-    """A tap's sensor; one that needs the meter is unavailable while the meter is silent."""
-
-    value_fn: Callable[[TapState], StateType]
-    needs_meter: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegisterDescription(SensorEntityDescription):
-    """A tap's energy register, in Wh."""
-
-    register_fn: Callable[[Reading], int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,51 +55,6 @@ class CloudSensorDescription(SensorEntityDescription):
 def _time(at: int | None) -> datetime | None:
     return None if at is None else dt_util.utc_from_timestamp(at)
 
-
-TAP_SENSORS: tuple[TapSensorDescription, ...] = (
-    TapSensorDescription(
-        key="power",
-        translation_key="power",
-        device_class=SensorDeviceClass.POWER,
-        native_unit_of_measurement=UnitOfPower.WATT,
-        state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=0,
-        value_fn=lambda tap: tap.power_w,
-    ),
-    TapSensorDescription(
-        key="quality",
-        translation_key="quality",
-        device_class=SensorDeviceClass.ENUM,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        options=list(get_args(Quality.__value__)),
-        needs_meter=False,
-        value_fn=lambda tap: tap.quality,
-    ),
-)
-
-# A meter may be exchanged, so its register may begin anew: total_increasing.
-REGISTERS: tuple[RegisterDescription, ...] = (
-    RegisterDescription(
-        key="import_energy",
-        translation_key="import_energy",
-        device_class=SensorDeviceClass.ENERGY,
-        native_unit_of_measurement=UnitOfEnergy.WATT_HOUR,
-        suggested_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
-        state_class=SensorStateClass.TOTAL_INCREASING,
-        register_fn=lambda reading: reading.import_wh,
-    ),
-    RegisterDescription(
-        key="export_energy",
-        translation_key="export_energy",
-        device_class=SensorDeviceClass.ENERGY,
-        native_unit_of_measurement=UnitOfEnergy.WATT_HOUR,
-        suggested_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
-        state_class=SensorStateClass.TOTAL_INCREASING,
-        register_fn=lambda reading: reading.export_wh,
-    ),
-)
 
 OWNER_SENSORS: tuple[OwnerSensorDescription, ...] = (
     OwnerSensorDescription(
@@ -270,65 +207,7 @@ async def async_setup_entry(
     if (supply := runtime.supply) is not None:
         site += [CreditReserve(runtime, owner, supply) for owner in runtime.coordinator.owners]
     async_add_entities(site)
-    for tap in runtime.coordinator.taps.values():
-        sensors: list[SensorEntity] = [TapSensor(runtime, tap, description) for description in TAP_SENSORS]
-        sensors += [RegisterSensor(runtime, tap, description) for description in REGISTERS]
-        async_add_entities(sensors, config_subentry_id=tap.subentry_id)
-
-
-class TapSensor(TapEntity, SensorEntity):
-    """Shows a tap's state."""
-
-    entity_description: TapSensorDescription
-
-    @property
-    @override
-    def available(self) -> bool:
-        state = self.coordinator.data.taps[self._tap]
-        return super().available and not (
-            self.entity_description.needs_meter and (state.silent or state.reading is None)
-        )
-
-    @property
-    @override
-    def native_value(self) -> StateType:
-        return self.entity_description.value_fn(self.coordinator.data.taps[self._tap])
-
-
-class RegisterSensor(TapEntity, RestoreSensor):
-    """Shows an energy register, which never goes back unless the meter was exchanged or reset."""
-
-    entity_description: RegisterDescription
-
-    def __init__(self, runtime: SiteRuntime, tap: TapConfig, description: RegisterDescription) -> None:
-        """Know no highest value yet."""
-        super().__init__(runtime, tap, description)
-        self._highest_wh = 0
-        self._reset_at_ms = 0
-
-    @override
-    async def async_added_to_hass(self) -> None:
-        if (last := await self.async_get_last_sensor_data()) is not None:
-            self._highest_wh = _whole_wh(last.native_value)
-        await super().async_added_to_hass()
-
-    @property
-    @override
-    def available(self) -> bool:
-        state = self.coordinator.data.taps[self._tap]
-        return super().available and state.reading is not None and not state.silent
-
-    @property
-    @override
-    def native_value(self) -> StateType:
-        state = self.coordinator.data.taps[self._tap]
-        if state.reading is None:
-            return None
-        register_wh = self.entity_description.register_fn(state.reading)
-        if state.reset_at_ms != self._reset_at_ms:
-            self._highest_wh, self._reset_at_ms = 0, state.reset_at_ms
-        self._highest_wh = max(self._highest_wh, register_wh)
-        return self._highest_wh
+    add_tap_sensors(hass, runtime, async_add_entities)
 
 
 class OwnerSensor(OwnerEntity, SensorEntity):
@@ -341,6 +220,11 @@ class OwnerSensor(OwnerEntity, SensorEntity):
     def native_value(self) -> StateType:
         return self.entity_description.value_fn(self.coordinator.data.owners[self._owner])
 
+    @property
+    @override
+    def _face(self) -> object:
+        return self.native_value
+
 
 class SiteSensor(SiteEntity, SensorEntity):
     """Shows the site's own state."""
@@ -351,6 +235,11 @@ class SiteSensor(SiteEntity, SensorEntity):
     @override
     def native_value(self) -> StateType | datetime:
         return self.entity_description.value_fn(self.coordinator.data)
+
+    @property
+    @override
+    def _face(self) -> object:
+        return self.native_value
 
 
 class CloudSensor(SiteEntity, SensorEntity):
@@ -363,6 +252,11 @@ class CloudSensor(SiteEntity, SensorEntity):
     def native_value(self) -> StateType | datetime:
         cloud = self.coordinator.data.cloud
         return None if cloud is None else self.entity_description.value_fn(cloud)
+
+    @property
+    @override
+    def _face(self) -> object:
+        return self.native_value
 
 
 class PriceSensor(SiteEntity, SensorEntity):
@@ -386,6 +280,11 @@ class PriceSensor(SiteEntity, SensorEntity):
         price = None if cloud is None or cloud.price is None else self.entity_description.price_fn(cloud.price)
         # micro-points per Wh are thousandths of a point per kWh
         return None if price is None else price / MILLI / (self._points_per_unit or 1)
+
+    @property
+    @override
+    def _face(self) -> object:
+        return self.native_value
 
 
 class CostSensor(CloudSensor):
@@ -412,6 +311,11 @@ class CostSensor(CloudSensor):
         cost = super().native_value
         return cost / (self._points_per_unit or 1) if isinstance(cost, (int, float)) else None
 
+    @property
+    @override
+    def _face(self) -> object:
+        return self.native_value, self.last_reset
+
 
 class CreditReserve(OwnerEntity, SensorEntity):
     """Shows how much energy the points of an owner who pays ahead still buy."""
@@ -426,9 +330,7 @@ class CreditReserve(OwnerEntity, SensorEntity):
     def native_value(self) -> StateType:
         return self._supply.reserves_wh.get(self._owner)
 
-
-def _whole_wh(value: Any) -> int:
-    try:
-        return int(value)
-    except TypeError, ValueError:
-        return 0
+    @property
+    @override
+    def _face(self) -> object:
+        return self.native_value

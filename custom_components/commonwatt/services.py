@@ -11,8 +11,8 @@ import probatio
 
 from .const import CONF_OWNER, DOMAIN
 from .coordinator import CommonwattConfigEntry
-from .entity import tap_identifier
 from .gaps import async_setup_gaps
+from .hardware import tap_identifier
 from .site import SiteSettings, TapConfig, is_paired
 from .transfers import raise_transfer
 from .verification import async_setup_verification

@@ -8,6 +8,7 @@ from homeassistant.const import CONF_DEVICE, CONF_HOST, CONF_PORT
 
 from .const import (
     CONF_BAUDRATE,
+    CONF_DIRECTION,
     CONF_ENTITIES,
     CONF_EXPORT_ENTITY,
     CONF_IMPORT_ENTITY,
@@ -17,6 +18,7 @@ from .const import (
     CONF_PART,
     CONF_POWER_ENTITY,
     CONF_PROFILE,
+    CONF_PUBLIC_KEY,
     CONF_SERIAL,
     CONF_SOURCE,
     CONF_STOPBITS,
@@ -26,6 +28,7 @@ from .const import (
     LINE_TCP,
     SOURCE_ENTITIES,
 )
+from .devices.adopted import Direction
 from .devices.line import Line, RtuOverTcpLine, SerialLine, TcpLine
 
 
@@ -34,7 +37,7 @@ class EntitiesSource:
     """Existing entities tell of the device; registry ids, or entity ids of entities without one.
 
     `entities` are the others, by quantity or command. `inverted` is a power entity that is positive while energy is
-    given back.
+    given back. `direction` is which way energy can flow, None where the entities tell.
     """
 
     import_entity: str | None
@@ -42,13 +45,15 @@ class EntitiesSource:
     power_entity: str | None
     entities: Mapping[str, str] = field(default_factory=dict)
     inverted: bool = False
+    direction: Direction | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModbusSource:
     """A Modbus unit tells of itself; the serial number it had when it was set up, None where it has none.
 
-    `part` is which of the models of a SunSpec device this is, None for a register profile.
+    `part` is which of the models of a SunSpec device this is, None for a register profile. `public_key` is what a cable
+    signs its intervals with (DER in hex), as it was met first.
     """
 
     line: Line
@@ -56,6 +61,7 @@ class ModbusSource:
     profile: str
     serial: str | None
     part: str | None = None
+    public_key: str | None = None
 
 
 type Source = EntitiesSource | ModbusSource
@@ -70,9 +76,15 @@ def source_of(data: Mapping[str, Any]) -> Source:
             data.get(CONF_POWER_ENTITY),
             data.get(CONF_ENTITIES, {}),
             data.get(CONF_INVERTED, False),
+            data.get(CONF_DIRECTION),
         )
     return ModbusSource(
-        line_of(data), data[CONF_UNIT_ID], data[CONF_PROFILE], data.get(CONF_SERIAL), data.get(CONF_PART)
+        line_of(data),
+        data[CONF_UNIT_ID],
+        data[CONF_PROFILE],
+        data.get(CONF_SERIAL),
+        data.get(CONF_PART),
+        data.get(CONF_PUBLIC_KEY),
     )
 
 

@@ -14,7 +14,8 @@ from .wire import Quality
 class TapState:
     """A tap's last accepted reading, and what else its device told last.
 
-    `reset_at_ms` is when its meter was last found exchanged or reset.
+    `reset_at_ms` is when its meter was last found exchanged or reset. While nothing changes the state stays the very
+    same object, and so does the reading, with the time at which it became what it is.
     """
 
     reading: Reading | None = None

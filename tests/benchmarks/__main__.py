@@ -5,7 +5,7 @@ from collections.abc import Callable
 import platform
 import sys
 
-from . import ingest, netting, posting, settlement
+from . import ingest, loop, netting, poll, posting, settlement
 from .figure import Figure, as_json, table
 
 type Measure = Callable[[argparse.Namespace], list[Figure]]
@@ -14,6 +14,8 @@ PARTS: dict[str, Measure] = {
     "ingest": lambda options: ingest.measure(options.seconds, options.seed),
     "settlement": lambda options: settlement.measure(options.seed, full=options.full),
     "posting": lambda options: posting.measure(options.seconds, options.seed),
+    "poll": lambda options: poll.measure(options.seconds),
+    "loop": lambda options: loop.measure(options.seconds, full=options.full),
     "netting": lambda options: netting.measure(options.seconds, options.seed),
 }
 

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 from random import Random
+import subprocess
+import sys
 
 import numpy as np
 
@@ -62,3 +64,38 @@ def test_posting_and_netting_run() -> None:
     """On small sizes, so that what they call still is what is called."""
     assert {figure.unit for figure in posting.measure(0.01, 1)} == {"postings/s"}
     assert {figure.unit for figure in netting.measure(0.01, 1)} == {"µs"}
+
+
+LOOP = """
+import json
+from tests.benchmarks.loop import measure
+print(json.dumps({figure.name: figure.ours for figure in measure(0.1, full=False, taps=8)}))
+"""
+
+
+def test_the_loop_of_a_small_site_is_measured() -> None:
+    """In a program of its own, as a benchmark is: every device answers, and something took its time."""
+    run = subprocess.run([sys.executable, "-c", LOOP], capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr
+    ours = json.loads(run.stdout)
+    assert {"loop, 8 taps: longest block", "loop, 8 taps: a poll", "loop, 8 taps: memory"} <= ours.keys()
+    assert ours["loop, 8 taps: a poll"] > 0
+    assert ours["loop, 8 taps: memory"] > 0
+
+
+POLL = """
+import json
+from tests.benchmarks.poll import measure
+print(json.dumps([figure.ours for figure in measure(0.3, many=3)] + [figure.limit for figure in measure(0.3, many=3)]))
+"""
+
+
+def test_a_poll_is_measured_beside_home_assistants_own() -> None:
+    """In a program of its own: one request of ours for sixteen of a hub configured in YAML, every meter answering."""
+    run = subprocess.run([sys.executable, "-c", POLL], capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr
+    requests, rate, own_ms, many_ms, hub_requests, hub_rate, *_ = json.loads(run.stdout)
+    assert (requests, hub_requests) == (1, 16)
+    assert rate > hub_rate
+    assert own_ms >= 20
+    assert many_ms >= 20

@@ -89,3 +89,27 @@ def test_a_house_begins_at_an_interval_boundary() -> None:
     """So that half an hour of data is exactly one interval of whoever measures it."""
     assert next_boundary(120.0, 60) == 180
     assert next_boundary(119.9, 60) == 120
+
+
+async def test_a_house_has_a_charger_and_a_battery_that_can_be_steered(
+    waiting_house: asyncio.subprocess.Process,
+) -> None:
+    """They are idle, and what they take when they are told to is measured by the main meter too."""
+    assert waiting_house.stdout is not None
+    assert waiting_house.stdin is not None
+    described = json.loads(await waiting_house.stdout.readline())
+    charger, main = described["steered"]["charger"], described["devices"]["main_meter"]
+    assert {device["kind"] for device in described["steered"].values()} == {"charger", "battery"}
+    before = await import_wh(main)
+    waiting_house.stdin.write(f"begin {int(time.time()) - 1}\n".encode())
+    await waiting_house.stdin.drain()
+    assert await import_wh(charger) == 0
+    connection = ModbusConnection(ModbusTcpParams(host=charger["host"], port=charger["port"]))
+    await connection.for_unit(charger["unit"]).write_register(40, 1)
+    await connection.close()
+    for _ in range(100):
+        if (taken_wh := await import_wh(charger)) >= 500:
+            break
+        await asyncio.sleep(0.1)
+    assert taken_wh >= 500
+    assert await import_wh(main) >= before + taken_wh

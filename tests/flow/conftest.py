@@ -204,7 +204,8 @@ async def add_devices(hass: HomeAssistant, entry: ConfigEntry[Any], house: House
         details = {"name": device.name, "owner": device.owner, "rated_power_w": device.rated_power_w}
         where = {"host": endpoint.host, "port": endpoint.port, "profile": "commonwatt_tap"}
         flow = await flows.async_init((entry.entry_id, kind), context={"source": "user"})
-        flow = await flows.async_configure(flow["flow_id"], {"next_step_id": "modbus"})
+        for option in ("modbus", "tcp"):
+            flow = await flows.async_configure(flow["flow_id"], {"next_step_id": option})
         flow = await flows.async_configure(flow["flow_id"], where | {"more_options": {"unit_id": endpoint.unit}})
         assert flow["type"] is FlowResultType.FORM, flow
         assert flow["step_id"] == "details", flow

@@ -15,14 +15,19 @@ import pytest
 import custom_components.commonwatt  # noqa: F401
 from custom_components.commonwatt.const import DOMAIN
 from custom_components.commonwatt.devices import modbus
+from custom_components.commonwatt.devices.port import Kind
 from custom_components.commonwatt.link import SiteKey
 
+from .bus import Bus, Image
 from .fake_cloud import FakeCloud, serve
 from .house import START, MockConfigEntry, entities_source, subentry
 from .meter_device import MeterDevice
+from .told_device import Run, ToldDevice, stand_in
+from .words import Words, listen, texts, unsaid
 
 # what Home Assistant and its test bed say of themselves, and the tests do not ask for
-EXPECTED_LOGS = ("We found a custom integration", " seconds")
+# the last two: what a bare machine lacks, said by components that ours asks for
+EXPECTED_LOGS = ("We found a custom integration", " seconds", "zlib_ng and isal are not available")
 
 
 @pytest.fixture
@@ -54,6 +59,20 @@ def _no_unasked_warnings(caplog: pytest.LogCaptureFixture, expected_logs: list[s
         if record.levelno >= logging.WARNING and not any(words in record.getMessage() for words in expected_logs)
     ]
     assert unasked == []
+
+
+@pytest.fixture(scope="session")
+def site_texts() -> Mapping[str, Any]:
+    """Read the texts of the integration once."""
+    return texts()
+
+
+@pytest.fixture(autouse=True)
+def said(monkeypatch: pytest.MonkeyPatch, site_texts: Mapping[str, Any]) -> Generator[Words]:
+    """Fail a test in which something without words, or with a word missing, was said to a person."""
+    words = listen(monkeypatch, site_texts)
+    yield words
+    assert unsaid(words) == []
 
 
 @pytest.fixture
@@ -100,6 +119,22 @@ async def local(hass: HomeAssistant, make_local: Callable[..., MockConfigEntry],
     return entry
 
 
+@pytest.fixture
+def run(
+    hass: HomeAssistant, make_local: Callable[..., MockConfigEntry], monkeypatch: pytest.MonkeyPatch, clock: object
+) -> Run:
+    """Return what runs a site with one device in memory, at T1."""
+
+    async def run(device: ToldDevice, kind: Kind) -> MockConfigEntry:
+        stand_in(monkeypatch, {"T1": device})
+        entry = make_local(subentry("T1", kind, source=entities_source("sensor.any")))
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done()
+        return entry
+
+    return run
+
+
 def set_energy(hass: HomeAssistant, registers_wh: Mapping[str, float]) -> None:
     """Set energy sensors, in Wh."""
     for entity_id, register_wh in registers_wh.items():
@@ -141,3 +176,19 @@ async def device(socket_enabled: None, monkeypatch: pytest.MonkeyPatch) -> Async
     await device.start()
     yield device
     await device.stop()
+
+
+@pytest.fixture
+async def serve_line(socket_enabled: None) -> AsyncGenerator[Callable[..., Any]]:
+    """Return what serves Modbus lines with several units on the loopback."""
+    running: list[Bus] = []
+
+    async def start(units: dict[int, Image], **settings: Any) -> Bus:
+        bus = Bus(units, **settings)
+        await bus.start()
+        running.append(bus)
+        return bus
+
+    yield start
+    for bus in running:
+        await bus.stop()

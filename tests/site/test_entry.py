@@ -12,11 +12,10 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
-from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from modbus_connection import ModbusTlsParams
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed, get_system_health_info
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.commonwatt import async_remove_config_entry_device
 from custom_components.commonwatt.const import DOMAIN
@@ -55,7 +54,7 @@ def open_elsewhere(folder: Path) -> None:
         outbox.execute("BEGIN EXCLUSIVE")
 
 
-TAP_KEYS = {"power", "quality", "import_energy", "export_energy"}
+TAP_KEYS = {"power", "quality", "owner", "import_energy", "export_energy"}
 LOCAL_KEYS = {
     "last_closed_interval",
     *(f"owner_{owner}_{key}" for owner in ("anna", "ben") for key in ("net_energy", "net_energy_interval")),
@@ -64,13 +63,14 @@ LOCAL_KEYS = {
 
 
 async def test_a_site_without_a_cloud_has_no_entities_of_one(hass: HomeAssistant, local: MockConfigEntry) -> None:
-    """Four sensors per tap, two per owner, one of the site; each on the device it belongs to."""
+    """Five sensors per tap, two per owner, one of the site; each on the device it belongs to."""
     assert keys(hass, local) == LOCAL_KEYS
     registry = dr.async_get(hass)
     devices = {device.name: device for device in dr.async_entries_for_config_entry(registry, local.entry_id)}
     assert set(devices) == {"Home", "Main meter", "Tap T2", "Anna", "Ben"}
     assert devices["Home"].via_device_id is None
-    assert {device.via_device_id for name, device in devices.items() if name != "Home"} == {devices["Home"].id}
+    for name, upstream in {"Main meter": "Home", "Tap T2": "Main meter", "Anna": "Home", "Ben": "Home"}.items():
+        assert devices[name].via_device_id == devices[upstream].id
     assert devices["Tap T2"].config_subentry_id == site_of(local).taps["T2"].subentry_id
     assert devices["Anna"].config_subentry_id is None
 
@@ -229,6 +229,7 @@ async def test_removing_a_site_deletes_no_evidence(hass: HomeAssistant, local: M
         is_fixable=False,
         severity=ir.IssueSeverity.WARNING,
         translation_key="clock_offset",
+        translation_placeholders={"seconds": "5"},
     )
     await hass.config_entries.async_remove(local.entry_id)
     await hass.async_block_till_done()
@@ -249,17 +250,6 @@ async def test_removing_a_site_without_its_folder_is_no_error(hass: HomeAssistan
     folder.rmdir()
     await hass.config_entries.async_remove(entry.entry_id)
     assert key_folders(hass) == []
-
-
-async def test_system_health_counts_sites(
-    hass: HomeAssistant, local: MockConfigEntry, expected_logs: list[str]
-) -> None:
-    """The page shows how many there are and whether meters are silent."""
-    expected_logs.append("zlib_ng and isal are not available")
-    assert await async_setup_component(hass, "system_health", {})
-    await hass.async_block_till_done()
-    health = await get_system_health_info(hass, DOMAIN)
-    assert health == {"sites": 1, "sites_connected": 0, "outbox_depth": 0, "silent_meters": 0}
 
 
 async def test_a_link_that_another_integration_uses_otherwise_makes_its_taps_silent(

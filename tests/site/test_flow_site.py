@@ -205,3 +205,14 @@ async def test_a_folder_that_cannot_be_written_is_told(
     result = await submit(hass, flow_id, name="Home", main_owner="Anna", interval_seconds="900")
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
+
+
+async def test_folders_that_are_no_keys_are_left_alone(hass: HomeAssistant, tmp_path: Path) -> None:
+    """What was put aside, a key under another name, and whatever else lies there: a new site gets a key of its own."""
+    (tmp_path / FOLDER / "removed-20260101").mkdir(parents=True)
+    SiteKey.create(tmp_path / FOLDER / "copied")
+    flow_id = await begin(hass, "local")
+    result = await submit(hass, flow_id, name="Home", main_owner="Anna", interval_seconds="900")
+    assert result["result"].data["key_id"] not in ("copied", "removed-20260101")
+    assert {"copied", "removed-20260101"} < {folder.name for folder in key_folders(hass)}
+    await hass.async_block_till_done()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from homeassistant.components.modbus import async_get_unit
-from homeassistant.config_entries import ConfigSubentry, SubentryFlowResult
+from homeassistant.config_entries import ConfigFlowResult, ConfigSubentry, SubentryFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.helpers import entity_registry as er
@@ -12,7 +12,7 @@ from modbus_connection import ModbusTlsParams
 from pymodbus.constants import ExcCodes
 import pytest
 
-from custom_components.commonwatt.flows import source
+from custom_components.commonwatt.flows import probe
 from custom_components.commonwatt.runtime import HANDOVERS
 
 from .conftest import set_energy
@@ -23,13 +23,28 @@ from .meter_device import MeterDevice, RawServer
 type Make = Callable[..., MockConfigEntry]
 
 
-async def begin(hass: HomeAssistant, entry: MockConfigEntry, kind: str, option: str) -> str:
-    """Open the menu of a new meter or tap, choose, and return the dialogue's id."""
+MENU = ["entities", "modbus", "sunspec", "search"]
+
+
+async def begin(hass: HomeAssistant, entry: MockConfigEntry, kind: str, *options: str) -> str:
+    """Open the menu of a new device, choose, in a menu below it too, and return the dialogue's id."""
     menu = await hass.config_entries.subentries.async_init((entry.entry_id, kind), context={"source": "user"})
-    assert (menu["type"], menu["menu_options"]) == (FlowResultType.MENU, ["entities", "modbus"])
-    form = await hass.config_entries.subentries.async_configure(menu["flow_id"], {"next_step_id": option})
-    assert (form["type"], form["step_id"]) == (FlowResultType.FORM, option)
+    assert menu["type"] is FlowResultType.MENU
+    form = await choose(hass, menu["flow_id"], *options)
+    if options == ("entities",):
+        assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "device")
+        form = await submit(hass, menu["flow_id"])
+    assert (form["type"], form["step_id"]) == (FlowResultType.FORM, options[-1])
     return str(form["flow_id"])
+
+
+async def choose(hass: HomeAssistant, flow_id: str, *options: str) -> SubentryFlowResult:
+    """Choose in one menu after the other."""
+    result = None
+    for option in options:
+        result = await hass.config_entries.subentries.async_configure(flow_id, {"next_step_id": option})
+    assert result is not None
+    return result
 
 
 async def submit(hass: HomeAssistant, flow_id: str, **fields: Any) -> SubentryFlowResult:
@@ -37,12 +52,12 @@ async def submit(hass: HomeAssistant, flow_id: str, **fields: Any) -> SubentryFl
     return await hass.config_entries.subentries.async_configure(flow_id, fields)
 
 
-async def change(hass: HomeAssistant, entry: MockConfigEntry, tap: str, option: str) -> str:
-    """Open the menu of an existing tap, choose, and return the dialogue's id."""
+async def change(hass: HomeAssistant, entry: MockConfigEntry, tap: str, *options: str) -> str:
+    """Open the menu of an existing device, choose, and return the dialogue's id."""
     subentry_id = site_of(entry).taps[tap].subentry_id
     menu = await entry.start_subentry_reconfigure_flow(hass, subentry_id)
-    assert (menu["type"], menu["menu_options"]) == (FlowResultType.MENU, ["details", "entities", "modbus"])
-    await hass.config_entries.subentries.async_configure(menu["flow_id"], {"next_step_id": option})
+    assert (menu["type"], menu["menu_options"]) == (FlowResultType.MENU, ["details", *MENU])
+    await choose(hass, menu["flow_id"], *options)
     return str(menu["flow_id"])
 
 
@@ -52,7 +67,7 @@ def subentry_of(entry: MockConfigEntry, tap: str) -> ConfigSubentry:
     return found
 
 
-def options(result: SubentryFlowResult, field: str) -> list[str]:
+def options(result: SubentryFlowResult | ConfigFlowResult, field: str) -> list[str]:
     """Return what a select field offers."""
     schema = result["data_schema"]
     assert schema is not None
@@ -87,7 +102,14 @@ async def test_a_meter_and_a_tap_measure_with_existing_entities(hass: HomeAssist
     assert subentry_of(running, "T1").title == "Main meter"
     assert subentry_of(running, "T1").data == {
         "tap": "T1",
-        "source": {"source": "entities", "import_entity": "sensor.grid_in", "export_entity": "sensor.grid_out"},
+        "source": {
+            "source": "entities",
+            "import_entity": "sensor.grid_in",
+            "export_entity": "sensor.grid_out",
+            "power_entity": None,
+            "entities": {},
+            "inverted": False,
+        },
         "owner": "anna",
         "owner_name": "Anna",
         "upstream": "grid",
@@ -119,7 +141,6 @@ async def test_an_entity_with_a_registry_entry_may_be_renamed(hass: HomeAssistan
     ("fields", "errors"),
     [
         ({}, {"base": "no_energy_entity"}),
-        ({"power_entity": "sensor.power"}, {"base": "no_energy_entity"}),
         ({"import_entity": "sensor.flat", "export_entity": "sensor.flat"}, {"export_entity": "same_entity"}),
         ({"import_entity": "sensor.gone"}, {"import_entity": "entity_gone"}),
         ({"import_entity": "sensor.power"}, {"import_entity": "not_energy"}),
@@ -159,7 +180,7 @@ async def test_a_modbus_device_is_asked_who_it_is(
 ) -> None:
     """Its serial number is shown and kept, its rated power suggested."""
     device.rated_power_w = 22_000
-    flow_id = await begin(hass, running, "meter", "modbus")
+    flow_id = await begin(hass, running, "meter", "modbus", "tcp")
     form = await submit(hass, flow_id, **address(device.port, host=" 127.0.0.1 "))
     assert form["step_id"] == "details"
     assert form["description_placeholders"] == {"serial": "T1-0001"}
@@ -186,7 +207,7 @@ async def test_a_device_that_cannot_be_used_is_refused_in_words(
     hass: HomeAssistant, running: MockConfigEntry, device: MeterDevice, unused_tcp_port: int
 ) -> None:
     """Nobody there, nobody answering, another map, other link settings: each has its words, and then it works."""
-    flow_id = await begin(hass, running, "tap", "modbus")
+    flow_id = await begin(hass, running, "tap", "modbus", "tcp")
 
     async def errors(port: int) -> dict[str, str]:
         result = await submit(hass, flow_id, **address(port))
@@ -210,7 +231,7 @@ async def test_link_settings_of_another_integration_are_respected(
     holder = MockConfigEntry(domain="other")
     holder.add_to_hass(hass)
     async_get_unit(hass, holder, ModbusTlsParams(host="127.0.0.1", port=device.port), 1)
-    result = await submit(hass, await begin(hass, running, "tap", "modbus"), **address(device.port))
+    result = await submit(hass, await begin(hass, running, "tap", "modbus", "tcp"), **address(device.port))
     assert result["errors"] == {"base": "link_settings_in_use"}
 
 
@@ -329,13 +350,13 @@ async def test_a_device_may_move_and_an_exchanged_one_is_asked_about(
     """The same serial number elsewhere is just a new address; another one is taken only if the meter was exchanged."""
     entry = make_local(subentry("T1", "meter", source=modbus_source(1)))
     assert await hass.config_entries.async_setup(entry.entry_id)
-    result = await submit(hass, await change(hass, entry, "T1", "modbus"), **address(device.port))
+    result = await submit(hass, await change(hass, entry, "T1", "modbus", "tcp"), **address(device.port))
     assert result["reason"] == "reconfigure_successful"
     await hass.async_block_till_done()
     assert site_of(entry).data.taps["T1"].silent is False
 
     device.serial = "T2-0002"
-    flow_id = await change(hass, entry, "T1", "modbus")
+    flow_id = await change(hass, entry, "T1", "modbus", "tcp")
     result = await submit(hass, flow_id, **address(device.port))
     assert result["step_id"] == "exchange"
     assert result["description_placeholders"] == {"former": "T1-0001", "serial": "T2-0002"}
@@ -361,7 +382,7 @@ async def test_one_device_measures_one_tap(hass: HomeAssistant, make_local: Make
         subentry("T2", source=modbus_source(device.port)),
     )
     assert await hass.config_entries.async_setup(entry.entry_id)
-    flow_id = await begin(hass, entry, "tap", "modbus")
+    flow_id = await begin(hass, entry, "tap", "modbus", "tcp")
     moved = MeterDevice()
     await moved.start()
     for port in (device.port, moved.port):
@@ -377,8 +398,17 @@ async def test_a_device_that_is_busy_for_ever_is_given_up(
     hass: HomeAssistant, running: MockConfigEntry, device: MeterDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The link would go on asking for a minute; a person waits less."""
-    monkeypatch.setattr(source, "PROBE_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(probe, "PROBE_SECONDS_MAX", 0.2)
     device.fault = ExcCodes.DEVICE_BUSY
-    flow_id = await begin(hass, running, "tap", "modbus")
+    flow_id = await begin(hass, running, "tap", "modbus", "tcp")
     result = await submit(hass, flow_id, **address(device.port))
     assert result["errors"] == {"base": "timeout"}
+
+
+async def test_two_owners_whose_names_sound_alike_are_two(hass: HomeAssistant, running: MockConfigEntry) -> None:
+    """Only letters make an id; what else a name has still makes another person."""
+    flow_id = await begin(hass, running, "tap", "entities")
+    await submit(hass, flow_id, import_entity="sensor.flat")
+    await submit(hass, flow_id, name="Flat", owner="Anna!", upstream="grid")
+    await hass.async_block_till_done()
+    assert site_of(running).settings.owners == {"anna": "Anna", "anna_2": "Anna!"}

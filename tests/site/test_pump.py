@@ -1,6 +1,7 @@
 """The pump: intervals are closed at their boundaries, netted by owner, and kept, whatever happens around them."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from freezegun.api import FrozenDateTimeFactory
@@ -11,7 +12,7 @@ import pytest
 
 from custom_components.commonwatt.const import DOMAIN
 from custom_components.commonwatt.errors import OutboxError
-from custom_components.commonwatt.link import KeptInterval
+from custom_components.commonwatt.link import KeptInterval, SiteKey
 from custom_components.commonwatt.runtime import HANDOVERS
 
 from .conftest import set_energy
@@ -301,3 +302,95 @@ async def test_a_clock_set_back_is_told_and_nothing_is_recorded_twice(
     assert again is not None
     assert again.start == START_S + 660
     assert issues.async_get_issue(DOMAIN, issue_id) is None
+
+
+async def test_a_cable_is_measured_and_stands_in_no_netting(
+    hass: HomeAssistant, clock: object, make_local: Callable[..., MockConfigEntry], at: At
+) -> None:
+    """What it carries is counted by the tap it is plugged in at; how sure its interval was is shown like a tap's."""
+    entry = make_local(
+        subentry("T1", "meter", source=entities_source("sensor.grid_in")),
+        subentry("T2", "cable", owner="ben", owner_name="Ben", upstream="T1", source=entities_source("sensor.cable")),
+    )
+    set_energy(hass, {"sensor.grid_in": 1000, "sensor.cable": 50})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await at(entry, 60, grid_in=1010, cable=55)
+    await at(entry, 120, grid_in=1040, cable=75)
+    kept = await latest(entry)
+    assert kept is not None
+    assert set(kept.taps) == {"T1"}
+    assert kept.net_wh == {"anna": 30}
+    assert site_of(entry).data.taps["T2"].quality == "ok"
+    assert reading_wh(entry, "T2") == 75
+
+
+async def test_a_register_made_from_power_is_never_better_than_an_estimate(
+    hass: HomeAssistant, clock: object, make_local: Callable[..., MockConfigEntry], at: At
+) -> None:
+    """Polled without a gap, and still no meter measured it."""
+    source = {"source": "entities", "import_entity": None, "export_entity": None, "power_entity": "sensor.p"}
+    entry = make_local(subentry("T1", "meter", source=source))
+    watt = {"unit_of_measurement": "W", "device_class": "power"}
+    hass.states.async_set("sensor.p", "3600", watt)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    for second in range(40, 190, 5):
+        hass.states.async_set("sensor.p", "3600", watt, force_update=True)
+        await at(entry, second)
+    kept = await latest(entry)
+    assert kept is not None
+    assert (kept.taps["T1"].import_wh, kept.taps["T1"].quality) == ((60,), ("estimated",))
+
+
+async def test_a_site_of_many_entities_shows_them_all_in_slices(
+    hass: HomeAssistant, local: MockConfigEntry, at: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told one at a time, each entity still shows what the poll brought before the next one begins."""
+    monkeypatch.setattr("custom_components.commonwatt.slices.SLICE_S", -1)
+    await at(local, 60, grid_in=1010, flat=505)
+    assert value(hass, local, "T1_import_energy") == "1.01"
+    assert value(hass, local, "T2_import_energy") == "0.505"
+    await at(local, 120, grid_in=1040, flat=525)
+    assert value(hass, local, "T2_import_energy") == "0.525"
+    assert value(hass, local, "owner_ben_net_energy_interval") == "20"
+    assert await hass.config_entries.async_unload(local.entry_id)
+
+
+@pytest.fixture
+async def other(
+    hass: HomeAssistant, local: MockConfigEntry, make_local: Callable[..., MockConfigEntry], tmp_path: Path
+) -> MockConfigEntry:
+    """Run a second site, with the flat's sensor as its meter."""
+    key = SiteKey.create(tmp_path / "second")
+    (tmp_path / "second").rename(tmp_path / DOMAIN / key.kid)
+    meter = subentry("T1", "meter", source=entities_source("sensor.flat"))
+    entry = make_local(meter, key_id=key.kid, interval_seconds=300)
+    hass.config_entries.async_update_entry(entry, unique_id=key.kid)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    return entry
+
+
+async def test_two_sites_in_one_home_assistant_keep_apart(
+    hass: HomeAssistant, local: MockConfigEntry, other: MockConfigEntry, at: At, expected_logs: list[str]
+) -> None:
+    """The same sensor at both, and each has its own intervals, and is asked about its own meter."""
+    expected_logs += ["a register is refused", "was exchanged or reset"]
+    for second, flat in ((0, 500), (60, 505), (290, 520), (300, 530)):
+        await at(local, second + 60, grid_in=1000 + second, flat=flat)
+        await site_of(other).async_refresh()
+    for second, flat in ((370, 1), (371, 2), (372, 3)):
+        await at(local, second, grid_in=1400, flat=flat)
+        await site_of(other).async_refresh()
+    await at(local, 600, grid_in=1500, flat=10)
+    await site_of(other).async_refresh()
+    await hass.async_block_till_done()
+    ours, theirs = await latest(local), await latest(other)
+    assert ours is not None
+    assert theirs is not None
+    assert (ours.seconds, set(ours.taps)) == (60, {"T1", "T2"})
+    assert (theirs.seconds, set(theirs.taps)) == (300, {"T1"})
+    asked = {issue for domain, issue in ir.async_get(hass).issues if domain == DOMAIN}
+    assert {f"meter_exchanged_{local.entry_id}_T2", f"meter_exchanged_{other.entry_id}_T1"} <= asked
+    await hass.config_entries.async_remove(other.entry_id)
+    asked = {issue for domain, issue in ir.async_get(hass).issues if domain == DOMAIN}
+    assert f"meter_exchanged_{local.entry_id}_T2" in asked
+    assert not any(other.entry_id in issue for issue in asked)

@@ -7,7 +7,7 @@ import pytest
 
 from custom_components.commonwatt import wire
 from custom_components.commonwatt.cut import cut, known_tree, without
-from custom_components.commonwatt.flows.tap import named_owner
+from custom_components.commonwatt.flows.details import named_owner
 from custom_components.commonwatt.flows.words import WordError, clean_name, clean_url
 from custom_components.commonwatt.metering import Limits, RawReading, Reading, TapMeter, begin, plant, take
 from custom_components.commonwatt.power import power_w

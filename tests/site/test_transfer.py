@@ -5,6 +5,7 @@ from datetime import datetime
 import time
 from typing import Any
 
+from aiohttp import web
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.repairs.const import DOMAIN as REPAIRS
 from homeassistant.config_entries import ConfigEntryState
@@ -18,6 +19,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.commonwatt.const import DOMAIN
+from custom_components.commonwatt.flows.transfer import async_open_talk
 from custom_components.commonwatt.link.standing import Rewriting, rewriting
 from custom_components.commonwatt.wire.transfer import OwnerChange, TapStanding, TapStandings
 
@@ -71,7 +73,7 @@ async def paired(hass: HomeAssistant, clock: object, cloud: TransferCloud, make_
 @pytest.fixture
 def _the_cloud_may_go(expected_logs: list[str]) -> None:
     """Let the link say that it lost the cloud."""
-    expected_logs.append("Out of step with the cloud")
+    expected_logs += ["Out of step with the cloud", "An errand to the cloud failed"]
 
 
 def owner_of(entry: MockConfigEntry, tap: str) -> str:
@@ -83,7 +85,7 @@ def owner_of(entry: MockConfigEntry, tap: str) -> str:
 async def open_transfer(hass: HomeAssistant, entry: MockConfigEntry, tap: str) -> dict[str, Any]:
     """Choose `transfer` in a tap's menu."""
     menu = await entry.start_subentry_reconfigure_flow(hass, site_of(entry).taps[tap].subentry_id)
-    assert menu["menu_options"] == ["details", "entities", "modbus", "transfer"]
+    assert menu["menu_options"] == ["details", "entities", "modbus", "sunspec", "search", "transfer"]
     flows = hass.config_entries.subentries
     return dict(await flows.async_configure(menu["flow_id"], {"next_step_id": "transfer"}))
 
@@ -263,6 +265,43 @@ async def test_what_cannot_be_transferred_says_why(
     ended = await open_transfer(hass, paired, "T2")
     assert (ended["type"], ended["reason"]) == (FlowResultType.ABORT, reason)
     assert cloud.asked == []
+
+
+@pytest.mark.parametrize(
+    ("refusal", "errors"),
+    [
+        (problem(409, "same-owner", "no"), {"owner": "owner_refused"}),
+        (problem(422, "unknown-owner", "no"), {"owner": "owner_refused"}),
+        (problem(409, "transfer-pending", "no"), {"base": "transfer_pending"}),
+        (problem(403, "site-closed", "no"), {"base": "refused"}),
+        (problem(503, "down", "down"), {"base": "cloud_unreachable"}),
+    ],
+)
+@pytest.mark.usefixtures("_the_cloud_may_go")
+async def test_what_the_cloud_refuses_is_told_where_it_is_mended(
+    hass: HomeAssistant,
+    cloud: TransferCloud,
+    paired: MockConfigEntry,
+    refusal: web.Response,
+    errors: dict[str, str],
+) -> None:
+    """At the field if there is one, and the form comes back."""
+    form = await open_transfer(hass, paired, "T2")
+    cloud.refusal = refusal
+    form = await submit(hass, form, owner="sun", passcode=PASSCODE)
+    cloud.refusal = None
+    assert (form["type"], form["errors"]) == (FlowResultType.FORM, errors)
+
+
+async def test_a_transfer_needs_a_running_site_its_cloud_and_the_tap(
+    hass: HomeAssistant, paired: MockConfigEntry, make_local: Callable[..., MockConfigEntry]
+) -> None:
+    """Whatever is missing is named before anything is asked."""
+    local = make_local(subentry("T1", source=entities_source("sensor.flat")), key_id="other")
+    assert await async_open_talk(hass, local, "T1") == "not_loaded"
+    assert await hass.config_entries.async_setup(local.entry_id)
+    assert await async_open_talk(hass, local, "T1") == "not_paired"
+    assert await async_open_talk(hass, paired, "T9") == "tap_gone"
 
 
 async def test_a_tap_of_a_paired_site_has_no_owner_to_choose(

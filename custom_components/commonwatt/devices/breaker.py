@@ -44,7 +44,7 @@ class AdoptedBreaker:
         for _ in range(TRIES):
             try:
                 await self._async_call(SERVICE_TURN_ON if closed else SERVICE_TURN_OFF)
-            except (HomeAssistantError, TimeoutError) as failure:
+            except (DeviceError, HomeAssistantError, TimeoutError) as failure:
                 error = str(failure) or "does not answer"
             for _ in range(LOOKS):
                 if self.closed is closed:
@@ -54,7 +54,7 @@ class AdoptedBreaker:
 
     async def _async_call(self, service: str) -> None:
         if (entity_id := self._entity_id) is None:
-            raise HomeAssistantError("does not exist")
+            raise DeviceError("does not exist")
         async with asyncio.timeout(SWITCH_SECONDS_MAX):
             await self._hass.services.async_call(SWITCH_DOMAIN, service, {ATTR_ENTITY_ID: entity_id}, blocking=True)
 

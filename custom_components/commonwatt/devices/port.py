@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 from ..metering.reading import RawReading
 
@@ -25,6 +25,11 @@ type Quantity = Literal[
     "reactive_power_var",
     "power_factor",
     "frequency_hz",
+    "dc_power_w",
+    "dc_power_1_w",
+    "dc_power_2_w",
+    "dc_power_3_w",
+    "dc_power_4_w",
     "demand_w",
     "demand_max_w",
     "charger_state",
@@ -41,6 +46,10 @@ type Quantity = Literal[
     "agreement",
     "latitude",
     "longitude",
+    "vehicle_id",
+    "user_id",
+    "signed_number",
+    "signed_valid",
 ]
 QUANTITIES: frozenset[Quantity] = frozenset(get_args(Quantity.__value__))
 
@@ -66,17 +75,20 @@ class DeviceIdentity:
     manufacturer: str | None = None
     model: str | None = None
     firmware: str | None = None
+    public_key: str | None = None  # what it signs its intervals with: DER in hex
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a device told at one read: its registers, and every other quantity that has a value now.
 
-    A quantity is missing in `values` while the device does not know it; what is asked for seldom is repeated.
+    A quantity is missing in `values` while the device does not know it; what is asked for seldom is repeated. `papers`
+    are the signed records (OCMF) it made since the last answer that brought some, oldest first.
     """
 
     raw: RawReading
     values: Mapping[Quantity, Value] = field(default_factory=dict)
+    papers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,26 @@ class Device(Protocol):
 
     async def async_command(self, command: Command, value: Value) -> None:
         """Tell it to do something; raise DeviceError unless it took it, ValueError what is outside its range."""
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """A device that says which one it is."""
+
+    @property
+    def identity(self) -> DeviceIdentity | None:
+        """What it said of itself at the last contact; None before the first."""
+
+
+@runtime_checkable
+class Dumps(Protocol):
+    """A device whose raw registers may be looked at, to find a fault."""
+
+    async def async_dump(self) -> Mapping[str, Mapping[int, int]]:
+        """Return the words it holds now, by space and address; none that name it, its owner or its place.
+
+        Raises DeviceError if the device is silent.
+        """
 
 
 class Breaker(Protocol):

@@ -99,7 +99,7 @@ def fault_key(error: CloudUnreachable | CloudRefused) -> str:
             return "code_refused"
         case CloudRefused(status=409):
             return "code_of_other_community"
-        case CloudRefused():
+        case _:
             return "refused"
 
 

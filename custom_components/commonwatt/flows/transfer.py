@@ -1,5 +1,6 @@
 """A tap is to change hands: who takes it over, and its passcode, which goes to the cloud and stays nowhere here."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -133,13 +134,13 @@ class TransferSteps[C: FlowContext, R: FlowResult[Any, Any], H](FlowHandler[C, R
         """Ask for the first passcode of a tap of the main owner as well, typed twice."""
         return await self.async_step_transfer(user_input)
 
+    @abstractmethod
     def _transferred(self) -> tuple[CommonwattConfigEntry, str]:
         """Return the site and the tap in question."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _async_transferred(self, words: Mapping[str, str]) -> R:
         """End, saying from when the tap is somebody else's."""
-        raise NotImplementedError
 
 
 def _sound(passcode: str, repeated: str, found: FormErrors) -> bool:

@@ -14,6 +14,7 @@ _LOGGER = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x43574F42  # "CWOB"
 SCHEMA_VERSION = 3
+CHECKPOINT_PAGES = 1000  # SQLite's own default: 4 MB of what was written last may lie beside the file
 RESERVE_BYTES = 1024 * 1024  # on a full disk even deleting needs space: giving this up makes room to go on
 
 SCHEMA = (
@@ -65,6 +66,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._rests = False
         self.generation = 0
 
     def read[T](self, query: Callable[[sqlite3.Connection], T]) -> T:
@@ -96,6 +98,25 @@ class Database:
             self._connection.close()
             self._connection = None
 
+    def rest(self) -> None:
+        """Bring everything into the one file and leave that file as it is until `resume`: a copy of it is whole.
+
+        What is written meanwhile is as durable as ever, but lies beside it.
+        """
+        self._rests = True
+        with self._errors():
+            connection = self._open()
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # nobody else holds the file, so it is done at once
+            _rest(connection)
+
+    def resume(self) -> None:
+        """Let the file follow what is written again."""
+        self._rests = False
+        if self._connection is not None:
+            with self._errors():
+                self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, False)
+                self._connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+
     @property
     def _reserve(self) -> Path:
         return self._path.with_name(f"{self._path.name}.reserve")
@@ -111,6 +132,8 @@ class Database:
             try:
                 _prepare(connection)
                 verify(connection)
+                if self._rests:
+                    _rest(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -145,6 +168,12 @@ def _commit[T](connection: sqlite3.Connection, change: Callable[[sqlite3.Connect
             connection.execute("ROLLBACK")
         raise
     return outcome
+
+
+def _rest(connection: sqlite3.Connection) -> None:
+    """Keep SQLite from writing into the file by itself, at the end of the connection too."""
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

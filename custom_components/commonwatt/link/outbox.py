@@ -48,6 +48,14 @@ class Outbox:
         """Give the file free."""
         self._database.close()
 
+    def rest(self) -> None:
+        """Let the file stand still and whole, so that a backup can copy it, until `resume`."""
+        self._database.rest()
+
+    def resume(self) -> None:
+        """Write into the file again."""
+        self._database.resume()
+
     def keep_interval(
         self, interval: KeptInterval, boundaries: Mapping[str, KeptBoundary], incidents: Sequence[Incident] = ()
     ) -> None:

@@ -1,13 +1,18 @@
 """Metering: readings judged, cut into intervals at the boundaries, and netted over the tap tree. Pure."""
 
+from .carry import Carry, carried
+from .integral import Integral, integrate, register_wh
 from .interval import Boundary, TapInterval, TapMeter, begin, close, ready, take
 from .netting import Netting, net
 from .reading import Limits, RawReading, Reading, Refused, RefusedReason, Reset
 from .spread import gaps, spread
+from .standing import Standing, stand
 from .tree import TapTree, TreeError, plant
 
 __all__ = [
     "Boundary",
+    "Carry",
+    "Integral",
     "Limits",
     "Netting",
     "RawReading",
@@ -15,16 +20,21 @@ __all__ = [
     "Refused",
     "RefusedReason",
     "Reset",
+    "Standing",
     "TapInterval",
     "TapMeter",
     "TapTree",
     "TreeError",
     "begin",
+    "carried",
     "close",
     "gaps",
+    "integrate",
     "net",
     "plant",
     "ready",
+    "register_wh",
     "spread",
+    "stand",
     "take",
 ]

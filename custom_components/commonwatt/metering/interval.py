@@ -48,27 +48,30 @@ class TapMeter:
     """One tap's metering as a value: the boundary closed last and the points that later boundaries need.
 
     Of each interval and run only the first and the last point are kept, so the size does not grow with polling. Once a
-    boundary is closed, the first point is the last one at or before it.
+    boundary is closed, the first point is the last one at or before it. What is `integrated` from power is an estimate.
     """
 
     seconds: int
     gate: Gate
     closed: Boundary | None
     points: tuple[Point, ...]
+    integrated: bool = False
 
 
-def begin(seconds: int, closed: Boundary | None) -> TapMeter:
+def begin(seconds: int, closed: Boundary | None, *, integrated: bool = False) -> TapMeter:
     """Start metering in intervals of `seconds`, from the boundary kept of an earlier run if there is one.
 
-    A boundary that is none of this interval length holds to the next that is: its energy is found again after it.
+    A boundary that is none of this interval length holds to the next that is: its energy is found again after it. The
+    intervals of a meter `integrated` from power are never better than estimated.
     """
     if closed is None:
-        return TapMeter(seconds, Gate(), None, ())
+        return TapMeter(seconds, Gate(), None, (), integrated)
     at_ms = closed.at * 1000
     gate = known(at_ms, closed.import_wh, closed.export_wh, exact=closed.exact)
     if late := -closed.at % seconds:
         closed = replace(closed, at=closed.at + late, exact=False)
-    return TapMeter(seconds, gate, closed, (Point(at_ms, closed.import_wh, closed.export_wh, run=0),))
+    points = (Point(at_ms, closed.import_wh, closed.export_wh, run=0),)
+    return TapMeter(seconds, gate, closed, points, integrated)
 
 
 def take(meter: TapMeter, raw: RawReading, limits: Limits) -> tuple[TapMeter, Reading | Refused | Reset]:
@@ -156,7 +159,7 @@ def _interval(meter: TapMeter, closed: Boundary, boundary: Boundary) -> TapInter
         quality = "reset"
     elif inside[-1].at_ms <= start * 1000 and import_wh == export_wh == 0:
         quality = "missing"
-    elif closed.exact and closed.at == start and boundary.exact:
+    elif closed.exact and closed.at == start and boundary.exact and not meter.integrated:
         quality = "ok"
     registers_wh = boundary.import_wh, boundary.export_wh
     return TapInterval(start, meter.seconds, import_wh, export_wh, registers_wh, quality)

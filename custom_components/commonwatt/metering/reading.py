@@ -3,10 +3,14 @@
 A doubtful register (behind the last one, or farther ahead than the tap's rated power allows) is refused; when three
 such reads in a row agree with one another it was no slip. If the register moved ahead by no more than the tap could
 carry since the register last moved, it is a slow register (vendors refresh some hourly) and its energy counts; if not,
-the meter was exchanged or reset, and no energy is counted across.
+the meter was exchanged or reset, and no energy is counted across. A register that shows nothing but 0 proves neither:
+it is refused until it counts.
+
+A register that begins anew at a limit is unwound: the register of evidence counts on above it. What a device shows for
+"no value" is refused however often it says it, where it cannot be a register.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 from typing import Literal
 
@@ -18,30 +22,45 @@ CONFIRMING_READS = 3
 STANDSTILL_MS = 24 * 3_600_000  # how long a slow register may have stood before the first reading of a run
 ABSENCE_MS = 30 * STANDSTILL_MS  # how long a device may have been out of sight at a held boundary
 
-type RefusedReason = Literal["missing", "not_a_number", "negative", "backward", "jump", "out_of_order"]
+# What devices show for "no value", at every scale a register map may have put on it. A register of 16 bits may well
+# stand at one of these, so there they count against a read that is in doubt already; one of 32 bits never does.
+_NO_VALUE_16 = (2**15 - 1, 2**15, 2**16 - 1)
+_NO_VALUE_32 = (2**31 - 1, 2**31, 2**32 - 1, 2**32)
+NO_VALUE_IF_IN_DOUBT = frozenset(value * 10**power for value in _NO_VALUE_16 + _NO_VALUE_32 for power in range(4)) | {
+    value // 10**power for value in _NO_VALUE_32 for power in range(1, 4)
+}
+NO_VALUE_AT_ALL = frozenset(_NO_VALUE_32)
+
+type RefusedReason = Literal["missing", "not_a_number", "no_value", "negative", "backward", "jump", "out_of_order"]
 
 
 @dataclass(frozen=True, slots=True)
 class RawReading:
     """What a device gave at an instant: cumulative registers in Wh, power in W, None where it had no value.
 
-    A device without an export register gives 0 for it; None means that the value is missing now.
+    A device without an export register gives 0 for it; None means that the value is missing now. At `wraps_wh` both
+    registers begin anew at 0, as registers of 16 or 32 bit do; None: they never do.
     """
 
     at_ms: int
     import_wh: float | None
     export_wh: float | None
     power_w: float | None = None
+    wraps_wh: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An accepted snapshot of both registers, floored to whole Wh; power is signed, import positive."""
+    """An accepted snapshot of both registers, floored to whole Wh; power is signed, import positive.
+
+    `rolled` where a register began anew at its limit since the last reading: these here count on above it.
+    """
 
     at_ms: int
     import_wh: int
     export_wh: int
     power_w: int | None
+    rolled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +114,25 @@ def judge(gate: Gate, raw: RawReading, limits: Limits) -> tuple[Gate, Reading | 
         return gate, read
     last = gate.last
     if last is None:
+        if NO_VALUE_AT_ALL & {read.import_wh, read.export_wh}:
+            return gate, Refused(read.at_ms, "no_value")
         return Gate(read, read.at_ms), read
     newest = gate.doubtful[-1] if gate.doubtful else last
     if read.at_ms <= max(newest.at_ms, last.at_ms):
         return gate, Refused(read.at_ms, "out_of_order")
-    doubt = _doubt(last, read, limits.energy_wh(read.at_ms - last.at_ms))
+    unwound = _unwound(last, read, raw.wraps_wh)
+    doubt = _doubt(last, unwound, limits.energy_wh(read.at_ms - last.at_ms))
     if doubt is None:
-        return _accept(gate, last, read), read
-    doubtful = (*gate.doubtful, read)
-    if gate.doubtful and _doubt(newest, read, limits.energy_wh(read.at_ms - newest.at_ms)) is not None:
+        return _accept(gate, last, unwound), unwound
+    if NO_VALUE_IF_IN_DOUBT & {read.import_wh, read.export_wh}:
+        return gate, Refused(read.at_ms, "no_value")
+    doubtful = (*gate.doubtful[1 - CONFIRMING_READS :], read)
+    if gate.doubtful and not _agree(newest, read, raw.wraps_wh, limits):
         doubtful = (read,)
-    if len(doubtful) < CONFIRMING_READS:
+    if len(doubtful) < CONFIRMING_READS or _shows_nothing(last, read):
         return Gate(last, gate.moved_ms, doubtful), Refused(read.at_ms, doubt)
-    if _doubt(last, read, limits.energy_wh(read.at_ms - gate.moved_ms)) is None:
-        return Gate(read, read.at_ms), read
+    if _doubt(last, unwound, limits.energy_wh(read.at_ms - gate.moved_ms)) is None:
+        return Gate(unwound, read.at_ms), unwound
     return Gate(read, read.at_ms), Reset(read.at_ms, _registers(last), _registers(read))
 
 
@@ -117,11 +141,41 @@ def _accept(gate: Gate, last: Reading, read: Reading) -> Gate:
     return Gate(read, gate.moved_ms if stood else read.at_ms)
 
 
+def _shows_nothing(last: Reading, read: Reading) -> bool:
+    """Tell whether whatever fell is 0: so a device starts, or sleeps at night, whose register is where it was."""
+    fell = [now for before, now in zip(_registers(last), _registers(read), strict=True) if now < before]
+    return bool(fell) and not any(fell)
+
+
+def _agree(one: Reading, other: Reading, wraps_wh: int | None, limits: Limits) -> bool:
+    return _doubt(one, _unwound(one, other, wraps_wh), limits.energy_wh(other.at_ms - one.at_ms)) is None
+
+
 def _doubt(before: Reading, after: Reading, most_wh: float) -> Literal["backward", "jump"] | None:
     imported, exported = after.import_wh - before.import_wh, after.export_wh - before.export_wh
     if imported < 0 or exported < 0:
         return "backward"
     return "jump" if max(imported, exported) > most_wh else None
+
+
+def _unwound(last: Reading, read: Reading, wraps_wh: int | None) -> Reading:
+    """Return the read with registers that count on above the limit at which the device's own begin anew.
+
+    Such a register stands for itself and any number of full turns. It is taken for the smallest value that is not
+    behind the last one, unless that is half a turn ahead or more: then it is nearer to say that it fell back.
+    """
+    if not wraps_wh:
+        return read
+    import_wh, import_rolled = _ahead(last.import_wh, read.import_wh, wraps_wh)
+    export_wh, export_rolled = _ahead(last.export_wh, read.export_wh, wraps_wh)
+    return replace(read, import_wh=import_wh, export_wh=export_wh, rolled=import_rolled or export_rolled)
+
+
+def _ahead(last_wh: int, shown_wh: int, wraps_wh: int) -> tuple[int, bool]:
+    same_turn_wh = last_wh // wraps_wh * wraps_wh + shown_wh % wraps_wh
+    if last_wh - same_turn_wh > wraps_wh // 2:
+        return same_turn_wh + wraps_wh, True
+    return same_turn_wh, False
 
 
 def _numbers(raw: RawReading) -> Reading | Refused:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+import math
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 import hypothesis.strategies as st
 import pytest
@@ -419,3 +420,76 @@ def test_no_energy_is_lost_from_the_first_boundary_to_the_last() -> None:
 def test_the_count_would_notice_a_forgotten_boundary() -> None:
     """Control: a program that starts anew after each restart loses energy, and this count sees it."""
     assert counted(remember=False) < 1800 - LENGTH
+
+
+@dataclass
+class Device:
+    """A device whose true energy is known: what it shows is less, by its width and its faults."""
+
+    wraps_wh: int | None
+    true: list[int]
+
+    def show(self, at_ms: int, fault: str) -> RawReading:
+        """Return what it says; a fault never looks like a register that this one could have reached."""
+        shown = [wh % self.wraps_wh if self.wraps_wh else wh for wh in self.true]
+        match fault:
+            case "none":
+                return RawReading(at_ms, shown[0], shown[1], wraps_wh=self.wraps_wh)
+            case "asleep" if self.wraps_wh is None:  # right before its limit, 0 would be the limit itself
+                return RawReading(at_ms, 0, 0, wraps_wh=self.wraps_wh)
+            case "no value" if self.wraps_wh != 2**32:  # nor can the last value of a register be told from none
+                return RawReading(at_ms, 2**32 - 1, 2**32 - 1, wraps_wh=None)
+            case "not a number":
+                return RawReading(at_ms, math.nan, shown[1], wraps_wh=self.wraps_wh)
+            case "negative":
+                return RawReading(at_ms, shown[0], -1, wraps_wh=self.wraps_wh)
+            case _:
+                return RawReading(at_ms, None, None)
+
+
+faults = st.sampled_from(["none", "none", "asleep", "no value", "not a number", "negative", "missing"])
+spells = st.lists(st.tuples(faults, st.integers(1, 40), st.integers(0, 27), st.integers(0, 27)), max_size=12)
+
+
+@given(
+    wraps_wh=st.sampled_from([None, 2**32, 10**8, 2**32 * 10]),
+    short_wh=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
+    spells=spells,
+    restarts=st.sets(st.integers(0, 11)),
+)
+@settings(max_examples=300, deadline=None)
+def test_the_intervals_of_any_device_add_up_to_what_it_carried(
+    wraps_wh: int | None,
+    short_wh: tuple[int, int],
+    spells: list[tuple[str, int, int, int]],
+    restarts: set[int],
+) -> None:
+    """Through every fault, rollover and restart: each direction, to the Wh, and no interval is negative."""
+    device = Device(wraps_wh, [(wraps_wh or 10**8) - short for short in short_wh])
+    total, second, end = [0, 0], 0, LENGTH
+    meter, opening = begin(LENGTH, None), None
+    for place, (fault, polls, imported, exported) in enumerate([("none", 8, 5, 5), *spells, ("none", 20, 3, 3)]):
+        if place in restarts:
+            meter = begin(LENGTH, meter.closed)
+        for _ in range(polls):
+            second += POLL_S
+            device.true[0] += imported
+            device.true[1] += exported
+            meter, _ = take(meter, device.show(second * 1000, fault), LIMITS)
+            while end <= second and (ready(meter, end) or second >= end + 2 * POLL_S):
+                meter, interval = close(meter, end, POLL_MS)
+                if interval is not None:
+                    assert interval.import_wh >= 0
+                    assert interval.export_wh >= 0
+                    assert interval.quality != "reset"
+                    total = [total[0] + interval.import_wh, total[1] + interval.export_wh]
+                opening = opening or meter.closed
+                end += LENGTH
+    assert opening is not None
+    assert meter.closed is not None
+    behind = second - meter.closed.at
+    # the last spell is steady, so what flowed since the last boundary is known to the Wh
+    passed = 3 * behind // POLL_S
+    for side, opened in enumerate((opening.import_wh, opening.export_wh)):
+        counted = total[side] + (opened % wraps_wh if wraps_wh else opened)
+        assert abs(device.true[side] - passed - counted) % (wraps_wh or 2**60) <= 1

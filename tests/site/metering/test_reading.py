@@ -1,12 +1,13 @@
 """Judging: what is believed, what is refused and why, and what it takes to prove that a meter was reset."""
 
+from itertools import pairwise
 import math
 
-from hypothesis import given, strategies as st
+from hypothesis import assume, given, strategies as st
 import pytest
 
 from custom_components.commonwatt.metering import Limits, RawReading, Reading, Refused, Reset
-from custom_components.commonwatt.metering.reading import ABSENCE_MS, Gate, judge, known
+from custom_components.commonwatt.metering.reading import ABSENCE_MS, NO_VALUE_AT_ALL, Gate, judge, known
 
 HOUR_MS = 3_600_000
 POLL_MS = 10_000
@@ -42,6 +43,8 @@ def test_a_reading_is_floored_to_whole_wh() -> None:
         (0, math.inf, "not_a_number"),
         (-math.inf, 0, "not_a_number"),
         (2**64 - 1, 0, "not_a_number"),
+        (2**32 - 1, 0, "no_value"),
+        (0, 2**31, "no_value"),
         (-(2**2000), 0, "not_a_number"),
         (-0.5, 0, "negative"),
         (0, -1, "negative"),
@@ -134,7 +137,7 @@ def test_doubtful_reads_that_disagree_prove_nothing() -> None:
 def test_missed_polls_between_confirming_reads_do_not_start_over() -> None:
     """A device in trouble drops polls just then."""
     holes = [RawReading(at, None, None) for at in (15_000, 25_000)]
-    first, second, third, fourth = polls(1000, 0, 0, 0)
+    first, second, third, fourth = polls(1000, 0, 1, 1)
     assert isinstance(read_all(first, second, holes[0], third, holes[1], fourth)[-1], Reset)
 
 
@@ -165,12 +168,116 @@ def test_energy_of_a_long_absence_is_found_again_after_a_restart() -> None:
     assert isinstance(read_all(*far, gate=gate)[-1], Reset)
 
 
+def test_what_a_device_shows_for_no_value_never_proves_a_reset() -> None:
+    """A gateway that has lost its meter says so for hours; the register goes on where it was, and nothing is lost."""
+    for shown in (2**32 - 1, (2**31 - 1) * 1000, (2**32 - 1) // 10, 65_535, 32_768_000):
+        verdicts = read_all(*polls(1000, *[shown] * 20, 1040))
+        assert {(type(verdict), getattr(verdict, "reason", None)) for verdict in verdicts[1:-1]} == {
+            (Refused, "no_value")
+        }
+        assert verdicts[-1] == Reading(21 * POLL_MS, 1040, 0, None)
+
+
+def test_a_register_may_well_pass_where_another_device_says_no_value() -> None:
+    """65 535 Wh is a register like any other while nothing speaks against it, at the first read too."""
+    assert all(isinstance(verdict, Reading) for verdict in read_all(*polls(65_535, 65_535, 65_536)))
+    assert all(isinstance(verdict, Reading) for verdict in read_all(*polls(2**32 - 2, 2**32 - 1, 2**32, 2**32 + 1)))
+
+
+def test_a_register_that_shows_nothing_but_zero_proves_no_reset() -> None:
+    """So an inverter sleeps, or a device starts; its register is believed again when it comes back."""
+    verdicts = read_all(*polls(1000, *[0] * 30, 1040))
+    assert {type(verdict) for verdict in verdicts[1:-1]} == {Refused}
+    assert verdicts[-1] == Reading(31 * POLL_MS, 1040, 0, None)
+
+
+def test_a_meter_that_begins_at_zero_is_believed_when_it_counts() -> None:
+    """The first Wh tells a new meter from one that sleeps."""
+    verdicts = read_all(*polls(1000, *[0] * 30, 1, 2))
+    assert verdicts[-2:] == [Reset(31 * POLL_MS, (1000, 0), (1, 0)), Reading(32 * POLL_MS, 2, 0, None)]
+
+
+def test_one_register_that_is_set_to_zero_while_the_other_counts_is_held_as_well() -> None:
+    """Half an answer is none."""
+    gate, _ = judge(Gate(), RawReading(0, 1000, 500), LIMITS)
+    for poll in range(1, 20):
+        gate, verdict = judge(gate, RawReading(poll * POLL_MS, 0, 500 + poll), LIMITS)
+        assert verdict == Refused(poll * POLL_MS, "backward")
+
+
+WIDTHS = {"16 bit": 2**16, "32 bit": 2**32, "64 bit": 2**64, "16 bit of 10 Wh": 2**16 * 10, "odd": 99_999_999}
+
+
+def rolling(wraps_wh: int, *registers: int, start_ms: int = 0) -> list[RawReading]:
+    """Return reads of a device that shows what is left of these registers by its limit."""
+    return [RawReading(start_ms + i * POLL_MS, wh % wraps_wh, 0, wraps_wh=wraps_wh) for i, wh in enumerate(registers)]
+
+
+@pytest.mark.parametrize("wraps_wh", [WIDTHS["16 bit"], WIDTHS["32 bit"], WIDTHS["16 bit of 10 Wh"], WIDTHS["odd"]])
+def test_a_register_that_begins_anew_counts_on(wraps_wh: int) -> None:
+    """The register of evidence stands above the limit, the energy across it is there, and it is told once."""
+    true = [wraps_wh - 15, wraps_wh - 5, wraps_wh + 4, wraps_wh + 20]
+    verdicts = read_all(*rolling(wraps_wh, *true))
+    assert verdicts == [Reading(i * POLL_MS, wh, 0, None, rolled=wh == wraps_wh + 4) for i, wh in enumerate(true)]
+
+
+def test_a_rollover_must_be_what_the_tap_could_carry() -> None:
+    """A register at half its range that falls to 0 was exchanged: to count the other half would invent energy."""
+    verdicts = read_all(*rolling(2**32, 2**32 - 500_000, 2**32 + 3, 2**32 + 4, 2**32 + 5))
+    assert verdicts[1] == Refused(POLL_MS, "jump")
+    assert verdicts[-1] == Reset(3 * POLL_MS, (2**32 - 500_000, 0), (5, 0))
+
+
+def test_a_register_that_falls_back_a_little_has_not_gone_round() -> None:
+    """Even after a silence in which a small register could have: falling back is the nearer explanation."""
+    wraps_wh = 2**16
+    first, back = RawReading(0, 60_000, 0, wraps_wh=wraps_wh), RawReading(24 * HOUR_MS, 59_990, 0, wraps_wh=wraps_wh)
+    assert read_all(first, back)[-1] == Refused(24 * HOUR_MS, "backward")
+
+
+def test_a_rollover_is_found_after_a_restart() -> None:
+    """The boundary that was kept stands above the limit, the device's own register below it."""
+    gate = known(0, 3 * 2**16 - 10, 0, exact=True)
+    [verdict] = read_all(RawReading(POLL_MS, 5, 0, wraps_wh=2**16), gate=gate)
+    assert verdict == Reading(POLL_MS, 3 * 2**16 + 5, 0, None, rolled=True)
+
+
+@given(
+    wraps_wh=st.sampled_from(sorted(WIDTHS.values())),
+    begin=st.integers(0, 2**53 - 10**6),
+    moves=st.lists(st.tuples(st.integers(0, 27), st.integers(0, 27)), min_size=1, max_size=60),
+)
+def test_a_device_of_any_width_gives_what_it_carried(wraps_wh: int, begin: int, moves: list[tuple[int, int]]) -> None:
+    """Whatever the limit, and wherever it begins: no read is refused, and the registers move as the energy did."""
+    imported = exported = begin % min(wraps_wh, 2**52)
+    assume(imported not in NO_VALUE_AT_ALL)
+    raws = [RawReading(0, imported, exported, wraps_wh=wraps_wh)]
+    for poll, (more_in, more_out) in enumerate(moves, 1):
+        imported, exported = imported + more_in, exported + more_out
+        raws.append(RawReading(poll * POLL_MS, imported % wraps_wh, exported % wraps_wh, wraps_wh=wraps_wh))
+    verdicts = read_all(*raws)
+    assert isinstance(verdicts[-1], Reading)
+    assert (verdicts[-1].import_wh, verdicts[-1].export_wh) == (imported, exported)
+    assert sum(verdict.rolled for verdict in verdicts if isinstance(verdict, Reading)) == len(
+        {at for at, (one, other) in enumerate(pairwise(raws)) if _fell(one, other)}
+    )
+
+
+def _fell(one: RawReading, other: RawReading) -> bool:
+    assert one.import_wh is not None
+    assert other.import_wh is not None
+    assert one.export_wh is not None
+    assert other.export_wh is not None
+    return other.import_wh < one.import_wh or other.export_wh < one.export_wh
+
+
 raw_readings = st.builds(
     RawReading,
     at_ms=st.integers(0, 10**6),
     import_wh=st.none() | st.floats() | st.integers(-(2**70), 2**70) | st.integers(0, 200),
     export_wh=st.none() | st.floats() | st.integers(0, 200),
     power_w=st.none() | st.floats() | st.integers(),
+    wraps_wh=st.none() | st.sampled_from([2**16, 2**32, 1000]),
 )
 
 

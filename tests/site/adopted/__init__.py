@@ -1,0 +1,1 @@
+"""Adopting entities that Home Assistant already has."""
