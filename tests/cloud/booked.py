@@ -18,7 +18,7 @@ def book(
     open_accounts(conn, community, [VOUCHER, owner_account(owner)], made_at)
     document = to_bytes({"v": 1, "voucher": cause, "points_micro": points_micro})
     legs = postings_of({owner_account(owner).id: points_micro, VOUCHER.id: -points_micro})
-    entry = Entry(community, f"voucher:{cause}", made_at, made_at, digest(document), legs)
+    entry = Entry(community, f"gift:{cause}", made_at, made_at, digest(document), legs)
     return post(conn, entry, document).number
 
 
