@@ -10,13 +10,16 @@ URL_PATH = "sunny-street"
 TITLE = "Sunny Street"
 SOLAR = "pv"
 SOLAR_PRODUCTION = "sensor.solar_production"  # from the configuration: the Energy dashboard wants production positive
+STEERED_SHOWN = ("charge", "current_limit", "set_point", "power", "charger_state", "state_of_charge")
+FEATURES = {"charge": "toggle", "current_limit": "numeric-input", "set_point": "numeric-input"}
 GRAPH_HOURS = 0.25
 GRAPH_DEVICES = (MAIN_METER.key, SOLAR, "ev", "heat_pump")
 ABOUT = (
     "A home in Konstanz as it was measured in May 2016: half an hour of it passes here every **{seconds} seconds**.\n\n"
     "**Anna** owns the house and its main meter, **Ben** charges the car and uses the kitchen and the laundry, "
     "**Sun** owns the roof. Energy is positive where it is used and negative where it is supplied. "
-    "The cloud settles each interval as soon as it is over; the balance is Anna's, in points.\n\n"
+    "The cloud settles each interval as soon as it is over; the balance is Anna's, in points. "
+    "The car port and the home battery are simulated: switch charging on, and the main meter follows.\n\n"
     "Measurements: Open Power System Data, CoSSMic, CC-BY-4.0."
 )
 
@@ -47,10 +50,27 @@ def _view(entities: Entities, interval_seconds: int) -> dict[str, object]:
     about: Card = {"type": "markdown", "content": ABOUT.format(seconds=interval_seconds)}
     sections = [
         _section("Owners, in the last interval", [*owners, _heading("Settled by the cloud"), *settled]),
-        _section("Power now", power),
+        _section("Power now", [*power, *_steered(entities)]),
         _section("The last quarter of an hour", [graph, about]),
     ]
     return {"title": TITLE, "type": "sections", "max_columns": len(sections), "sections": sections}
+
+
+def _steered(entities: Entities) -> list[Card]:
+    """Return what obeys: a person may switch charging on, and see the house's meter follow."""
+    cards: list[Card] = []
+    for name, found in entities.steered.items():
+        shown = [key for key in STEERED_SHOWN if key in found]
+        tiles = [{"type": "tile", "entity": found[key], "name": {"type": "entity"}} | _feature(key) for key in shown]
+        cards += [_heading(f"{name}: try it"), *tiles]
+    return cards
+
+
+def _feature(key: str) -> Card:
+    if key not in FEATURES:
+        return {}
+    how = {"style": "slider"} if FEATURES[key] == "numeric-input" else {}
+    return {"features": [{"type": FEATURES[key], **how}]}
 
 
 def _section(title: str, cards: Iterable[Card]) -> Card:

@@ -29,9 +29,10 @@ class Sensors:
 
 @dataclass(frozen=True, slots=True)
 class Entities:
-    """The entities of every device by its key, and of owners and site by what they show."""
+    """The entities of every metered device by its key, of steered ones by name and key, of owners and site by key."""
 
     devices: Mapping[str, Sensors]
+    steered: Mapping[str, Mapping[str, str]]
     site: Mapping[str, Sequence[str]]
 
 
@@ -59,17 +60,17 @@ async def add_device(assistant: HomeAssistant, entry: str, device: Mapping[str, 
     await assistant.walk_flow("subentries/flow", [entry, kind], [*line, where, details])
 
 
-async def wait_read(assistant: HomeAssistant, entry: str) -> Entities:
-    """Wait until every meter has been read once; return what there is to be seen."""
+async def wait_read(assistant: HomeAssistant, entry: str, count: int) -> Entities:
+    """Wait until every one of so many devices has been read once; return what there is to be seen."""
     found = await _entities(assistant, entry)
 
     async def read() -> bool:
         nonlocal found
         found = await _entities(assistant, entry)
         states = await assistant.states()
-        return len(found.devices) == len(DEVICES) and all(
-            states.get(sensors.import_energy, "unknown") not in UNREAD for sensors in found.devices.values()
-        )
+        registers = [sensors.import_energy for sensors in found.devices.values()]
+        registers += [entities.get("import_energy", "") for entities in found.steered.values()]
+        return len(registers) == count and all(states.get(entity, "unknown") not in UNREAD for entity in registers)
 
     await until(read, READ_S, "not every meter has been read")
     return found
@@ -92,4 +93,6 @@ async def _entities(assistant: HomeAssistant, entry: str) -> Entities:
         for device in DEVICES
         if of_taps.get(device.name, {}).keys() >= set(SENSOR_KINDS)
     }
-    return Entities(devices, of_site)
+    metered = {device.name for device in DEVICES}
+    steered = {title: entities for title, entities in of_taps.items() if title not in metered}
+    return Entities(devices, steered, of_site)

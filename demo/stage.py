@@ -93,7 +93,7 @@ async def set_up(stage: Stage) -> tuple[Operator, int]:
         with step(f"Site: adds {device['name']}, owner {OWNERS[device['owner']]}"):
             await site.add_device(assistant, entry, device)
     with step("Site: reads every meter"):
-        entities = await site.wait_read(assistant, entry)
+        entities = await site.wait_read(assistant, entry, len(devices))
     with step("Home Assistant: dashboards of the house and its energy"):
         await show_dashboards(assistant, entities, seconds)
     begins_at = next_boundary(time.time() + MARGIN_S, seconds)
