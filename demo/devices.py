@@ -1,21 +1,15 @@
 """Every device of the house as a Modbus TCP server on a port of its own, showing the data live at each read."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 import time
-from typing import cast
+from typing import override
 
 from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
 
 from .house import DEVICES, HALF_HOUR_S, Device, Registers, Snapshot, registers_at
+from .listening import Endpoint, Listening
 from .register_map import BREAKER_COMMAND, WORDS, Breaker, image
-
-HOST = "127.0.0.1"
-UNIT = 1
-ANY_OTHER_UNIT = 0  # pymodbus' word for it
 
 
 @dataclass(slots=True)
@@ -37,36 +31,20 @@ class PressedClock:
         return int(passed_s * 1000) * (HALF_HOUR_S // self.interval_seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a device listens."""
-
-    host: str
-    port: int
-    unit: int = UNIT
-
-
-class DeviceServer:
+class DeviceServer(Listening):
     """One device: it can be silenced and come back on the same port, and a tap's breaker can be opened.
 
     Behind an open breaker the tap's registers stand still. The main meter goes on showing what was measured.
     """
 
     def __init__(self, device: Device, registers: Registers, clock: PressedClock, port: int = 0) -> None:
+        super().__init__(WORDS, port)
         self.device = device
         self._registers = registers
         self._clock = clock
-        self._port = port
-        self._server: ModbusTcpServer | None = None
         self._opened: Snapshot | None = None
         self._withheld_wh = (0, 0)
         self.below: Sequence[Callable[[], Snapshot]] = ()  # what hangs below and is not in the data
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """Return where this device listens, also while it is silent."""
-        assert self._port, "a device has its port from its first start on"
-        return Endpoint(HOST, self._port)
 
     @property
     def breaker(self) -> Breaker:
@@ -96,26 +74,11 @@ class DeviceServer:
             self._withheld_wh = (data.import_wh - self._opened.import_wh, data.export_wh - self._opened.export_wh)
             self._opened = None
 
-    async def start(self) -> None:
-        """Listen; from the first start on always on the same port."""
-        assert self._server is None
-        units = [SimDevice(UNIT, _memory(), action=self._access), SimDevice(ANY_OTHER_UNIT, _memory(), action=_nobody)]
-        server = ModbusTcpServer(units, address=(HOST, self._port))
-        await server.serve_forever(background=True)
-        listening = cast("asyncio.Server", server.transport)  # a listener's "transport" is asyncio's server
-        self._port = listening.sockets[0].getsockname()[1]
-        self._server = server
-
-    async def stop(self) -> None:
-        """Fall silent: close the port and every connection."""
-        if self._server is not None:
-            server, self._server = self._server, None
-            await server.shutdown()  # type: ignore[no-untyped-call]
-
     def _less_withheld(self, data: Snapshot) -> Snapshot:
         import_wh, export_wh = self._withheld_wh
         return Snapshot(data.import_wh - import_wh, data.export_wh - export_wh, data.power_w)
 
+    @override
     async def _access(
         self,
         _function: int,
@@ -134,15 +97,6 @@ class DeviceServer:
             self.switch(Breaker(written[0]))
         words[:WORDS] = image(self.device, self.shown(), self.breaker)
         return None
-
-
-def _memory() -> list[SimData]:
-    return [SimData(0, values=[0] * WORDS, datatype=DataType.REGISTERS)]
-
-
-async def _nobody(*_request: object) -> ExcCodes:
-    """Answer for a unit that is not there, as a gateway would."""
-    return ExcCodes.GATEWAY_NO_RESPONSE
 
 
 class House:

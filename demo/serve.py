@@ -7,8 +7,9 @@ import signal
 import sys
 import time
 
-from .devices import Endpoint, House, PressedClock
+from .devices import House, PressedClock
 from .house import DEVICES, load_house
+from .listening import Endpoint
 from .steered_server import SteeredServer, furnish
 
 HOUSE_BEGIN = "begin"

@@ -1,16 +1,14 @@
 """A simulated charger, cable or battery as a Modbus TCP server on a port of its own."""
 
-import asyncio
 from collections.abc import Callable
 import time
-from typing import cast
+from typing import override
 
 from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
 
-from .devices import ANY_OTHER_UNIT, HOST, UNIT, Endpoint, House
+from .devices import House
 from .house import MAIN_METER, Snapshot
+from .listening import Listening
 from .register_map import Kind
 from .signed import KEY_WORDS, PAGE_WORDS, PAGES
 from .steered import STEERED_WORDS, Steered
@@ -43,45 +41,22 @@ def furnish(house: House) -> dict[str, SteeredServer]:
     return servers
 
 
-class SteeredServer:
+class SteeredServer(Listening):
     """One device on the open register map; it can be silenced and come back on the same port."""
 
     def __init__(self, device: Steered, clock_ms: Callable[[], int] = wall_clock_ms, port: int = 0) -> None:
+        super().__init__(MEMORY_WORDS, port)
         self.device = device
         self.requests = 0
         self.refuses = False  # every write, as a device does whose remote control is switched off
         self._clock_ms = clock_ms
-        self._port = port
-        self._server: ModbusTcpServer | None = None
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """Return where this device listens, also while it is silent."""
-        assert self._port, "a device has its port from its first start on"
-        return Endpoint(HOST, self._port)
 
     def shown(self) -> Snapshot:
         """Return what this device shows now."""
         self.device.advance(self._clock_ms())
         return Snapshot(*self.device.registers_wh, self.device.power_w)
 
-    async def start(self) -> None:
-        """Listen; from the first start on always on the same port."""
-        assert self._server is None
-        memory = [SimData(0, values=[0] * MEMORY_WORDS, datatype=DataType.REGISTERS)]
-        units = [SimDevice(UNIT, memory, action=self._access), SimDevice(ANY_OTHER_UNIT, memory, action=_nobody)]
-        server = ModbusTcpServer(units, address=(HOST, self._port))
-        await server.serve_forever(background=True)
-        listening = cast("asyncio.Server", server.transport)  # a listener's "transport" is asyncio's server
-        self._port = listening.sockets[0].getsockname()[1]
-        self._server = server
-
-    async def stop(self) -> None:
-        """Fall silent: close the port and every connection."""
-        if self._server is not None:
-            server, self._server = self._server, None
-            await server.shutdown()  # type: ignore[no-untyped-call]
-
+    @override
     async def _access(
         self,
         _function: int,

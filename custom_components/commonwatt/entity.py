@@ -15,6 +15,7 @@ from .hardware import owner_identifier, tap_identifier
 from .runtime import SiteRuntime
 from .site import TapConfig
 from .state import TapState
+from .wish import Wish
 
 
 class SiteEntity(CoordinatorEntity[SiteCoordinator]):
@@ -86,6 +87,28 @@ class TapEntity(SiteEntity):
     def _answers(self) -> bool:
         """Whether the device answers: without it nothing it told before stands for now."""
         return self.coordinator.last_update_success and has_answered(self._tap_state)
+
+
+class WishEntity(TapEntity):
+    """An entity of what a person wishes of a car: kept here, whatever its charger does."""
+
+    def __init__(self, runtime: SiteRuntime, tap: TapConfig, description: EntityDescription) -> None:
+        """Share the tap's wish with the rest of the site."""
+        super().__init__(runtime, tap, description)
+        self._wishes = runtime.wishes
+
+    @property
+    @override
+    def available(self) -> bool:
+        return True
+
+    @property
+    def _wish(self) -> Wish:
+        return self._wishes[self._tap]
+
+    @_wish.setter
+    def _wish(self, wish: Wish) -> None:
+        self._wishes[self._tap] = wish
 
 
 class OwnerEntity(SiteEntity):

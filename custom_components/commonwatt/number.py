@@ -16,7 +16,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .command import CommandDescription, CommandEntity
 from .coordinator import CommonwattConfigEntry
-from .entity import TapEntity
+from .entity import WishEntity
 from .quantities import KINDS_WITH_A_SET_POINT
 from .runtime import SiteRuntime
 from .site import TapConfig
@@ -105,30 +105,24 @@ class CommandNumber(CommandEntity, NumberEntity):
         await self._async_tell(int(value) if value.is_integer() else value)
 
 
-class ChargeNeeded(TapEntity, RestoreNumber):
+class ChargeNeeded(WishEntity, RestoreNumber):
     """The state of charge that a car is to have when it leaves; kept here, not in the device."""
 
     def __init__(self, runtime: SiteRuntime, tap: TapConfig) -> None:
-        """Keep it in the site's wishes."""
+        """Begin with what is right for most."""
         super().__init__(runtime, tap, CHARGE_NEEDED)
-        self._wishes = runtime.wishes
 
     @override
     async def async_added_to_hass(self) -> None:
         last = await self.async_get_last_number_data()
         if last is not None and last.native_value is not None:
-            self._wish(last.native_value)
+            self._keep(last.native_value)
         await super().async_added_to_hass()
 
     @property
     @override
-    def available(self) -> bool:
-        return True  # whatever the device does
-
-    @property
-    @override
     def native_value(self) -> float:
-        return self._wishes[self._tap].charge_needed_percent
+        return self._wish.charge_needed_percent
 
     @property
     @override
@@ -137,8 +131,8 @@ class ChargeNeeded(TapEntity, RestoreNumber):
 
     @override
     async def async_set_native_value(self, value: float) -> None:
-        self._wish(value)
+        self._keep(value)
         self.coordinator.async_tell()
 
-    def _wish(self, percent: float) -> None:
-        self._wishes[self._tap] = replace(self._wishes[self._tap], charge_needed_percent=round(percent))
+    def _keep(self, percent: float) -> None:
+        self._wish = replace(self._wish, charge_needed_percent=round(percent))

@@ -11,7 +11,7 @@ from homeassistant.helpers.restore_state import RestoreEntity
 from homeassistant.util import dt as dt_util
 
 from .coordinator import CommonwattConfigEntry
-from .entity import TapEntity
+from .entity import WishEntity
 from .runtime import SiteRuntime
 from .site import TapConfig
 from .wish import KINDS_WITH_A_CAR
@@ -31,30 +31,24 @@ async def async_setup_entry(
             async_add_entities([Departure(runtime, tap)], config_subentry_id=tap.subentry_id)
 
 
-class Departure(TapEntity, TimeEntity, RestoreEntity):
+class Departure(WishEntity, TimeEntity, RestoreEntity):
     """The time of day, in the time of the place, at which a car is to be ready."""
 
     def __init__(self, runtime: SiteRuntime, tap: TapConfig) -> None:
-        """Keep it in the site's wishes."""
+        """Begin with what is right for most."""
         super().__init__(runtime, tap, DEPARTURE)
-        self._wishes = runtime.wishes
 
     @override
     async def async_added_to_hass(self) -> None:
         last = await self.async_get_last_state()
         if last is not None and (departure := dt_util.parse_time(last.state)) is not None:
-            self._wish(departure)
+            self._wish = replace(self._wish, departure=departure)
         await super().async_added_to_hass()
 
     @property
     @override
-    def available(self) -> bool:
-        return True  # whatever the device does
-
-    @property
-    @override
     def native_value(self) -> time:
-        return self._wishes[self._tap].departure
+        return self._wish.departure
 
     @property
     @override
@@ -63,8 +57,5 @@ class Departure(TapEntity, TimeEntity, RestoreEntity):
 
     @override
     async def async_set_value(self, value: time) -> None:
-        self._wish(value)
+        self._wish = replace(self._wish, departure=value)
         self.coordinator.async_tell()
-
-    def _wish(self, departure: time) -> None:
-        self._wishes[self._tap] = replace(self._wishes[self._tap], departure=departure)
