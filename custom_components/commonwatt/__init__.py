@@ -16,11 +16,12 @@ from .arrivals import Arrivals
 from .attention import clear_exchanged
 from .const import CONF_KEY_ID, DOMAIN, LOGGER
 from .coordinator import CommonwattConfigEntry
+from .errors import OutboxError
 from .flows.discovery import offer_remembered
 from .hardware import Hardware, device_identifiers
 from .issues import clear_gone, clear_issues
 from .keeper import register_store
-from .runtime import HANDOVERS, open_site, site_folder
+from .runtime import HANDOVERS, open_site, outbox_not_ready, site_folder
 from .services import async_setup_services
 from .site import rehang_orphans
 from .transfers import clear_transfers
@@ -48,12 +49,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) -
     """Open a site and start its pump and its link; a silent meter stops neither."""
     runtime = await open_site(hass, entry)
     entry.runtime_data = runtime
+    forwarded = False
     try:
         await runtime.coordinator.async_config_entry_first_refresh()
         hardware = Hardware(hass, entry.entry_id, runtime)
         hardware.async_register()
         runtime.arrivals = Arrivals(hass, runtime.coordinator, runtime.devices, hardware)
         await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+        forwarded = True
         entry.async_on_unload(runtime.arrivals.async_follow())
         entry.async_on_unload(runtime.coordinator.async_add_listener(runtime.keeper.async_look))
         adopted = AdoptedIssues(hass, entry.entry_id, runtime.coordinator.taps, runtime.devices)
@@ -65,8 +68,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) -
             await runtime.supply.async_start()
         if runtime.cloud is not None:
             await runtime.cloud.async_start()
-    except BaseException:
+    except BaseException as error:
+        if forwarded:  # or they would be set up twice at the next try
+            await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
         await runtime.async_close(hass, entry.entry_id)
+        if isinstance(error, OutboxError):
+            raise outbox_not_ready(hass, entry, error) from error
         raise
 
     async def stop(_event: Event) -> None:

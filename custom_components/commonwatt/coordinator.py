@@ -113,8 +113,8 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
             at = boundaries.get(tap)
             known = None if at is None else Boundary(at.at, at.import_wh, at.export_wh, at.exact)
             self._meters[tap] = begin(seconds, known, integrated=self._integrated(tap))
-            if handover is not None and handover.seconds == seconds:
-                self._meters[tap] = handover.meters.get(tap, self._meters[tap])
+        if handover is not None:
+            self._meters = handover.taken_up(self._meters, self.taps, seconds)
         self._handover = None
         if not self._store.paired:  # a paired site's trees lie in the outbox, and the meters are heard before a new one
             await self._async_plant()

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .metering import TapMeter
+from .metering import TapMeter, exchange
 from .site import TapConfig
-from .sources import Source
+from .sources import Source, same_meter
 from .wire import TreeTap
 
 
@@ -22,3 +22,17 @@ class Handover:
     def announced(self, taps: Mapping[str, TapConfig]) -> set[str]:
         """Return the taps that a person gave another device meanwhile: their registers may begin elsewhere."""
         return {tap for tap, config in taps.items() if self.sources.get(tap, config.source) != config.source}
+
+    def taken_up(
+        self, meters: Mapping[str, TapMeter], taps: Mapping[str, TapConfig], seconds: int
+    ) -> dict[str, TapMeter]:
+        """Return the meters of a new run in intervals of `seconds`: as they were left, where the length is the same.
+
+        Where a person gave a tap a device that is surely another one, nothing is counted from the one to the other.
+        """
+        left = self.meters if seconds == self.seconds else {}
+        others = {tap for tap in self.announced(taps) if not same_meter(self.sources[tap], taps[tap].source)}
+        return {
+            tap: exchange(left.get(tap, meter)) if tap in others else left.get(tap, meter)
+            for tap, meter in meters.items()
+        }

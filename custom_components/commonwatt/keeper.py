@@ -27,6 +27,7 @@ class RegisterKeeper:
         self._devices: Mapping[str, Keeping] = {}
         self._written: Mapping[str, Any] = {}
         self._due = False
+        self._begun = False
 
     async def async_open(self, devices: Mapping[str, Device], boundaries: Mapping[str, KeptBoundary]) -> None:
         """Let the devices go on where they were: no register behind the boundary it had when it was closed last."""
@@ -43,10 +44,11 @@ class RegisterKeeper:
                     "What was kept of the registers of %s cannot be read (%r); it goes on from here", tap, error
                 )
                 device.go_on_with(None, floor_wh)
-        if not stored.get(ENDED_IN_ORDER, False):
+        if stored and not stored.get(ENDED_IN_ORDER, False):
             _tell_lost([tap for tap in self._devices if devices[tap].integrated and (tap in kept or tap in boundaries)])
         self._written = {tap: kept[tap] for tap in devices if tap in kept}
-        if self._devices or stored:
+        self._begun = bool(self._devices or stored)
+        if self._begun:
             await self._store.async_save(self._document(ended=False))
 
     @callback
@@ -58,7 +60,7 @@ class RegisterKeeper:
 
     async def async_close(self) -> None:
         """Write down how the registers stand in the end."""
-        if self._devices:
+        if self._begun:
             self._written = self._now()
             await self._store.async_save(self._document(ended=True))
 

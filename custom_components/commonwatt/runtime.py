@@ -97,12 +97,18 @@ async def open_site(hass: HomeAssistant, entry: CommonwattConfigEntry) -> SiteRu
             await store.async_close()
             raise
     except OutboxError as error:
-        raise_issue(hass, entry.entry_id, "outbox_failed", {"error": error.detail})
-        raise ConfigEntryNotReady(
-            translation_domain=DOMAIN, translation_key="outbox_failed", translation_placeholders={"error": error.detail}
-        ) from error
+        raise outbox_not_ready(hass, entry, error) from error
     clear_issue(hass, entry.entry_id, "outbox_failed")
     return runtime
+
+
+@callback
+def outbox_not_ready(hass: HomeAssistant, entry: CommonwattConfigEntry, error: OutboxError) -> ConfigEntryNotReady:
+    """Tell that the outbox failed as a site was opened, and return what lets Home Assistant try again."""
+    raise_issue(hass, entry.entry_id, "outbox_failed", {"error": error.detail})
+    return ConfigEntryNotReady(
+        translation_domain=DOMAIN, translation_key="outbox_failed", translation_placeholders={"error": error.detail}
+    )
 
 
 async def _load_key(hass: HomeAssistant, entry: CommonwattConfigEntry, folder: Path) -> SiteKey:

@@ -9,7 +9,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 import probatio
 
-from .const import CONF_OWNER, DOMAIN
+from .const import CONF_OWNER, DOMAIN, SUBENTRY_CABLE
 from .coordinator import CommonwattConfigEntry
 from .gaps import async_setup_gaps
 from .hardware import tap_identifier
@@ -50,7 +50,8 @@ def tap_of(hass: HomeAssistant, device_id: str) -> tuple[CommonwattConfigEntry, 
     if entry.state is not ConfigEntryState.LOADED:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="site_not_loaded")
     for tap in entry.runtime_data.coordinator.taps.values():
-        if tap_identifier(entry.runtime_data.key_id, tap.tap) in device.identifiers:
+        # a cable is measured, and is nobody's tap at the cloud: its owner is changed like its name
+        if tap_identifier(entry.runtime_data.key_id, tap.tap) in device.identifiers and tap.kind != SUBENTRY_CABLE:
             break
     else:
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="not_a_tap")

@@ -67,6 +67,19 @@ class ModbusSource:
 type Source = EntitiesSource | ModbusSource
 
 
+def same_meter(former: Source, now: Source) -> bool:
+    """Tell whether what was read before may still be the meter that is read now, so that its register goes on.
+
+    A unit is known by its serial number; without one, by nothing but what it is read by. Of one device, another profile
+    or part is another register. Registers of entities are carried over where they are made.
+    """
+    if isinstance(former, EntitiesSource) or isinstance(now, EntitiesSource):
+        return isinstance(former, EntitiesSource) and isinstance(now, EntitiesSource)
+    if (former.profile, former.part) != (now.profile, now.part):
+        return False
+    return former.serial == now.serial or None in (former.serial, now.serial)
+
+
 def source_of(data: Mapping[str, Any]) -> Source:
     """Read where a device's values come from."""
     if data[CONF_SOURCE] == SOURCE_ENTITIES:

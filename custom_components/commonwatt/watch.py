@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Set as AbstractSet
 from dataclasses import replace
+import logging
 from types import MappingProxyType
 from typing import Any
 
@@ -119,7 +120,8 @@ class MeterWatch:
         self._show(tap, reading=reading, silent=False, power_w=power)
 
     def _was_reset(self, tap: str, reset: Reset) -> None:
-        LOGGER.warning("The meter of %s was exchanged or reset: %s Wh, then %s Wh", self.names[tap], *_pair(reset))
+        level = logging.INFO if tap in self._announced else logging.WARNING
+        LOGGER.log(level, "The meter of %s was exchanged or reset: %s Wh, then %s Wh", self.names[tap], *_pair(reset))
         self._tell(reset.at_ms, INCIDENT_RESET, tap, "{} Wh, then {} Wh".format(*_pair(reset)))
         if tap not in self._announced:
             self.exchanged[tap] = reset

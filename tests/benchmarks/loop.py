@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 import gc
+import os
 from pathlib import Path
 import struct
 import tempfile
@@ -40,15 +41,17 @@ READ_HOLDING = 3
 GROWTH_MAX = 1.02
 OLDEST_GENERATION = 2
 SPANS_MAX = 10_000
+SCHEDULE = Path("/proc/thread-self/schedstat")
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A time in which the loop was held, and how much of it was work of its thread."""
+    """A time in which the loop was held: how much of it its thread worked, and how much it waited for a processor."""
 
     begun: float
     ended: float
     work_s: float = 0.0
+    waited_s: float = 0.0
 
 
 class Ticker:
@@ -65,6 +68,7 @@ class Ticker:
 
     async def __aenter__(self) -> Self:
         """Begin."""
+        self._schedule = _schedule()
         gc.callbacks.append(self._collected)
         self._task = asyncio.create_task(self._tick())
         return self
@@ -73,11 +77,19 @@ class Ticker:
         """End."""
         self._task.cancel()
         gc.callbacks.remove(self._collected)
+        if self._schedule is not None:
+            os.close(self._schedule)
+            self._schedule = None
 
     @property
     def held_s(self) -> float:
         """The longest time the loop was held, without collections: also by other programs of the machine."""
         return max((span.ended - span.begun - self._collecting_s(span) for span in self._held), default=0.0)
+
+    @property
+    def own_s(self) -> float:
+        """The same without what the loop's thread waited for a processor; waits for our own other threads are in it."""
+        return max((self._own_s(span) for span in self._held), default=0.0)
 
     @property
     def work_s(self) -> float:
@@ -91,11 +103,20 @@ class Ticker:
             if other.begun < span.ended and span.begun < other.ended
         )
 
+    def _own_s(self, span: Span) -> float:
+        collecting_s = self._collecting_s(span)
+        # a collection waits for a processor too, and is out already
+        return span.ended - span.begun - (collecting_s or span.waited_s)
+
+    def _waited_s(self) -> float:
+        """How long the thread could have gone on and no processor was free, so far; 0 where no system tells."""
+        return 0.0 if self._schedule is None else int(os.pread(self._schedule, 100, 0).split()[1]) / 1e9
+
     async def _tick(self) -> None:
         while True:
-            begun, work = perf_counter() + TICK_S, thread_time()
+            begun, work, waited = perf_counter() + TICK_S, thread_time(), self._waited_s()
             await asyncio.sleep(TICK_S)
-            self._held.append(Span(begun, perf_counter(), thread_time() - work))
+            self._held.append(Span(begun, perf_counter(), thread_time() - work, self._waited_s() - waited))
             if len(self._held) > SPANS_MAX:
                 self._held = sorted(self._held, key=lambda span: span.begun - span.ended)[: SPANS_MAX // 2]
 
@@ -106,6 +127,11 @@ class Ticker:
             self._begun = perf_counter()
         else:
             self.collections.append(Span(self._begun, perf_counter()))
+
+
+def _schedule() -> int | None:
+    """Open what the system tells of this thread's turns, if it does."""
+    return os.open(SCHEDULE, os.O_RDONLY) if SCHEDULE.exists() else None
 
 
 def measure(seconds: float, *, full: bool, taps: int = TAPS) -> list[Figure]:
@@ -133,8 +159,10 @@ async def _measure(units: Sequence[Unit], seconds: float, polls: int) -> list[Fi
     site, work = f"loop, {len(units)} taps", f"{done} polls, {told} entities"
     return [
         Figure(f"{site}: longest block", "ms", f"bound ({work})", BLOCK_MS_MAX, busy.held_s * 1000, 1, False),
+        Figure(f"{site}: without waits for a CPU", "ms", "bound", BLOCK_MS_MAX, busy.own_s * 1000, 1, False),
         Figure(f"{site}: most work in a block", "ms of CPU", "bound", BLOCK_MS_MAX, busy.work_s * 1000, 1, False),
         Figure("loop, bare reads: longest block", "ms", "bound", BLOCK_MS_MAX, bare.held_s * 1000, 1, False),
+        Figure("loop, bare reads: without waits for a CPU", "ms", "bound", BLOCK_MS_MAX, bare.own_s * 1000, 1, False),
         Figure(
             "loop, bare reads: most work in a block", "ms of CPU", "bound", BLOCK_MS_MAX, bare.work_s * 1000, 1, False
         ),

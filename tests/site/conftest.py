@@ -75,6 +75,12 @@ def said(monkeypatch: pytest.MonkeyPatch, site_texts: Mapping[str, Any]) -> Gene
     assert unsaid(words) == []
 
 
+@pytest.fixture(autouse=True)
+def _told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a site tell all its entities in one slice, however busy the machine is; tests of slices set their own."""
+    monkeypatch.setattr("custom_components.commonwatt.slices.SLICE_S", 60)
+
+
 @pytest.fixture
 def clock(freezer: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
     """Stop the clock one minute before an interval boundary."""

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from homeassistant.components.modbus import async_get_temporary_unit
 from homeassistant.core import HomeAssistant
 from modbus_connection import ModbusUnit
+from modbus_connection.mock import MockModbusConnection
 from pymodbus.constants import ExcCodes
 import pytest
 
@@ -15,7 +16,7 @@ from custom_components.commonwatt.devices import cable as cable_module
 from custom_components.commonwatt.devices.cable import CableDevice
 from custom_components.commonwatt.devices.counting import modbus_device
 from custom_components.commonwatt.devices.line import TcpLine, line_params
-from custom_components.commonwatt.devices.mailbox import Mailbox
+from custom_components.commonwatt.devices.mailbox import PAGES, TRIES, Mailbox
 from custom_components.commonwatt.devices.port import Answer
 from custom_components.commonwatt.devices.profile import load_profiles
 from custom_components.commonwatt.errors import DeviceError
@@ -137,6 +138,33 @@ async def test_after_an_outage_what_was_missed_comes_with_the_next_polls(
     assert found == [4, 4, 2, 0]
 
 
+async def test_no_record_is_chosen_at_whoever_answers_after_the_line_was_lost(
+    hass: HomeAssistant, server: SteeredServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To choose a record is to write: another device may have something else at that register."""
+    told: list[int] = []
+    held, select = Mailbox.async_held, server._command
+
+    async def lost(self: Mailbox) -> range:
+        numbers = await held(self)
+        device._lose()
+        return numbers
+
+    def watched(address: int, words: list[int]) -> ExcCodes | None:
+        told.append(address)
+        return select(address, words)
+
+    clock.half_hours(2)
+    async with linked(hass, server) as unit:
+        device = CableDevice(unit, PROFILE, "CWC-1", judge=judge(server), after=0)
+        monkeypatch.setattr(server, "_command", watched)
+        monkeypatch.setattr(Mailbox, "async_held", lost)
+        assert (await device.async_read()).papers == ()
+        assert told == []
+        monkeypatch.undo()
+        assert [one.number for one in intervals(await device.async_read())] == [1, 2]
+
+
 async def test_a_first_meeting_begins_with_the_newest_record(
     hass: HomeAssistant, server: SteeredServer, clock: Clock
 ) -> None:
@@ -207,6 +235,15 @@ async def test_a_mailbox_that_talks_nonsense_costs_no_reading(
         monkeypatch.undo()
         clock.half_hours()
         assert [one.number for one in intervals(await device.async_read())] == [2]
+
+
+async def test_a_length_that_belongs_to_another_record_is_not_followed() -> None:
+    """What another reader chose, or noise, says nothing of how many pages there are to read."""
+    unit = MockModbusConnection().for_unit(1)
+    unit.holding.update({PAGES + at: word for at, word in enumerate((0, 9, 0xFFFF))})
+    with pytest.raises(DeviceError, match="shows other records"):
+        await Mailbox(unit).async_record(1)
+    assert len(unit.read_events) == TRIES
 
 
 async def test_a_read_that_is_given_up_loses_no_record(

@@ -13,6 +13,8 @@ import pytest
 
 from custom_components.commonwatt import wire
 from custom_components.commonwatt.const import DOMAIN
+from custom_components.commonwatt.errors import OutboxError
+from custom_components.commonwatt.link import Outbox
 from custom_components.commonwatt.sensor import PRICES
 
 from .conftest import set_energy
@@ -156,6 +158,33 @@ async def test_a_site_that_never_had_settings_waits_for_the_cloud(
     cloud.refusal = None
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert issue(hass, entry, "outbox_failed") is None
+
+
+@pytest.mark.parametrize("call", ["note", "notice"])
+async def test_an_outbox_that_fails_as_the_link_begins_is_tried_again(  # noqa: PLR0917 - fixtures
+    hass: HomeAssistant,
+    paired: MockConfigEntry,
+    clock: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    expected_logs: list[str],
+    call: str,
+) -> None:
+    """Its entities are there already: they go with it, and come back with the next start, which works."""
+    expected_logs += ["cannot be used", "input/output error"]
+
+    def fail(*_: object) -> None:
+        raise OutboxError("input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Outbox, call, fail)
+        assert not await hass.config_entries.async_reload(paired.entry_id)
+    assert paired.state is ConfigEntryState.SETUP_RETRY
+    assert issue(hass, paired, "outbox_failed") is not None
+    assert value(hass, paired, "T1_import_energy") == "unavailable"
+    clock.tick(1)
+    assert await hass.config_entries.async_reload(paired.entry_id)
+    assert value(hass, paired, "T1_import_energy") == "1.0"
+    assert issue(hass, paired, "outbox_failed") is None
 
 
 async def test_a_site_the_cloud_does_not_know_at_first_asks_for_a_code(

@@ -142,12 +142,12 @@ async def test_a_device_that_moved_is_read_where_it_is_now(
     hass: HomeAssistant, make_local: Make, device: MeterDevice, unused_tcp_port: int
 ) -> None:
     """A new address costs nothing: the tap stays the same tap, with all it keeps of its device."""
-    kept = modbus_source(unused_tcp_port, "T1-0001") | {"public_key": "00ff"}
+    kept = modbus_source(unused_tcp_port, "T1-0001") | {"part": None}
     entry = await running(hass, make_local, subentry("T1", source=kept))
     result = await discover(hass, device.port)
     assert result["reason"] == "already_configured"
     await hass.async_block_till_done()
-    assert subentry_of(entry, "T1").data["source"] == modbus_source(device.port) | {"public_key": "00ff"}
+    assert subentry_of(entry, "T1").data["source"] == modbus_source(device.port) | {"part": None}
     assert site_of(entry).data.taps["T1"].silent is False
 
 

@@ -1,5 +1,6 @@
 """What goes wrong between us and a Modbus unit: every fault has its words, and none mixes old values with new ones."""
 
+import asyncio
 from typing import Any
 
 from modbus_connection import (
@@ -15,7 +16,7 @@ from modbus_connection import (
     ServerDeviceBusyError,
     ServerDeviceFailureError,
 )
-from modbus_connection.mock import MockModbusConnection, MockModbusUnit
+from modbus_connection.mock import MockModbusConnection, MockModbusUnit, WriteEvent
 import pytest
 
 from custom_components.commonwatt.devices.breaker import ModbusBreaker
@@ -107,6 +108,64 @@ async def test_a_block_that_costs_a_timeout_is_not_asked_at_every_poll(unit: Moc
     now = 10 + SLOW_S
     await device.async_read()
     assert asked() == before + 2
+
+
+async def test_a_block_that_is_being_taken_apart_is_not_lost_when_that_fails(
+    unit: MockModbusUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A timeout is no answer: what the unit has of a refused block is found out another time."""
+    now = 0.0
+    read, silent = unit.read_holding_registers, True
+
+    async def voltage_alone(address: int, count: int) -> list[int]:
+        if (address, count) == (10, 2):
+            raise IllegalDataAddressError
+        if address == 10 and silent:
+            raise ModbusTimeoutError("silence")
+        return await read(address, count)
+
+    monkeypatch.setattr(unit, "read_holding_registers", voltage_alone)
+    unit.fail_read(11, IllegalDataAddressError())
+    fields = {
+        "import_wh": {"address": 0, "type": "uint32"},
+        "voltage_v": {"address": 10, "type": "uint16"},
+        "current_a": {"address": 11, "type": "uint16"},
+    }
+    device = ModbusDevice(unit, profile(fields=fields), None, Bus(lambda: now))
+    assert (await device.async_read()).values == {}
+    now, silent = SLOW_S, False
+    assert (await device.async_read()).values == {"voltage_v": 230}
+
+
+async def test_a_read_given_up_while_a_block_is_taken_apart_loses_no_register(
+    unit: MockModbusUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A poll has its time; the registers would be missing for as long as the line holds."""
+    read, asked, answers = unit.read_holding_registers, asyncio.Event(), asyncio.Event()
+
+    async def slowly(address: int, count: int) -> list[int]:
+        if (address, count) == (0, 4):
+            raise IllegalDataAddressError
+        if (address, count) == (0, 2):
+            asked.set()
+            await answers.wait()
+        return await read(address, count)
+
+    monkeypatch.setattr(unit, "read_holding_registers", slowly)
+    unit.fail_read(2, IllegalDataAddressError())
+    fields = {
+        "import_wh": {"address": 0, "type": "uint32"},
+        "export_wh": {"address": 2, "type": "uint32"},
+        "voltage_v": {"address": 10, "type": "uint16"},
+    }
+    device = ModbusDevice(unit, profile(fields=fields), None)
+    given_up = asyncio.create_task(device.async_read())
+    await asked.wait()
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+    answers.set()
+    raw = (await device.async_read()).raw
+    assert (raw.import_wh, raw.export_wh) == (7, 0)
 
 
 async def test_registers_that_are_refused_all_at_once_fail_the_read(unit: MockModbusUnit) -> None:
@@ -206,3 +265,66 @@ async def test_a_command_that_cannot_be_repeated_costs_no_reading(unit: MockModb
     unit.fail_write(40, None)
     await device.async_read()
     assert unit.holding[40] == 10
+
+
+async def test_nothing_is_repeated_to_whoever_answers_after_the_line_was_lost() -> None:
+    """The link reconnects by itself, maybe to another device: that one is looked at before it is told anything."""
+    now, connection = 0.0, MockModbusConnection()
+    unit = connection.for_unit(1)
+    unit.holding.update({0: [0, 7], 10: 230, 20: 44, 30: 1, 31: 1, 40: 0, 41: 0})
+    limit = {"address": 40, "type": "uint16", "least": 6, "most": 16, "repeat_s": 30}
+    charge = {"address": 41, "type": "uint16", "repeat_s": 30}
+    device = ModbusDevice(unit, profile(commands={"current_limit_a": limit, "charge": charge}), None, Bus(lambda: now))
+    await device.async_command("current_limit_a", 10)
+    await device.async_command("charge", value=True)
+    written: list[int] = []
+
+    def lose(event: WriteEvent) -> None:
+        written.append(event.address)
+        connection.simulate_connection_lost()
+
+    unit.on_write(lose)
+    now = 31
+    await device.async_read()
+    assert written == [40]
+    await device.async_read()
+    assert written == [40, 41]
+
+
+async def test_allowing_to_charge_what_charges_already_leaves_the_limit(unit: MockModbusUnit) -> None:
+    """Where a pause is a limit of nothing, going on begins at 6 A; what is not paused is not slowed down to it."""
+    now = 0.0
+    fields = {
+        "import_wh": {"address": 0, "type": "uint32"},
+        "current_limit_a": {"address": 40, "type": "uint16"},
+        "charge": {"address": 40, "type": "uint16", "mask": 63},
+    }
+    limit = {"address": 40, "type": "uint16", "least": 6, "most": 32, "repeat_s": 30}
+    charge = {"address": 40, "type": "uint16", "on": 6, "off": 0, "repeat_s": 30}
+    commands = {"current_limit_a": limit, "charge": charge}
+    device = ModbusDevice(unit, profile(fields=fields, commands=commands), None, Bus(lambda: now))
+    await device.async_command("current_limit_a", 16)
+    await device.async_command("charge", value=True)
+    unit.holding[40] = 0
+    now = 31
+    await device.async_read()
+    assert unit.holding[40] == 16  # the limit is what is repeated, as before
+    for allowed, amps in ((False, 0), (True, 6)):
+        await device.async_command("charge", value=allowed)
+        assert unit.holding[40] == amps
+
+
+async def test_what_cannot_be_written_because_it_is_not_there_is_not_offered(unit: MockModbusUnit) -> None:
+    """A charger with old firmware has no register to pause it; a limit that is only written may be there unread."""
+    fields = {
+        "import_wh": {"address": 0, "type": "uint32"},
+        "charge": {"address": 41, "type": "uint16", "true": [1]},
+        "current_limit_a": {"address": 50, "type": "uint16"},
+    }
+    limit = {"address": 40, "type": "uint16", "least": 6, "most": 16}
+    commands = {"charge": {"address": 41, "type": "uint16"}, "current_limit_a": limit}
+    device = ModbusDevice(unit, profile(fields=fields, commands=commands), None)
+    unit.fail_read(41, IllegalDataAddressError())
+    unit.fail_read(50, IllegalDataAddressError())
+    await device.async_read()
+    assert set(device.commands) == {"current_limit_a"}

@@ -26,7 +26,7 @@ from custom_components.commonwatt.wire.transfer import OwnerChange, TapStanding,
 from .conftest import set_energy
 from .fake_cloud import problem, serve
 from .handing import NOT_BEFORE, TransferCloud
-from .house import START_S, MockConfigEntry, entities_source, site_of, subentry, value
+from .house import START_S, MockConfigEntry, added, entities_source, site_of, subentry, value
 from .test_cloud import until
 
 type Make = Callable[..., MockConfigEntry]
@@ -386,6 +386,19 @@ async def test_the_action_refuses_what_is_no_tap(
     assert await refused(device_id=tap, owner="nobody") == "no_such_owner"
     assert await hass.config_entries.async_unload(paired.entry_id)
     assert await refused(device_id=tap) == "site_not_loaded"
+
+
+async def test_the_action_refuses_a_cable(hass: HomeAssistant, paired: MockConfigEntry) -> None:
+    """The cloud knows no passcode of it, so a repair that asked for one could not be ended."""
+    set_energy(hass, {"sensor.cable": 5})
+    cable = subentry("T9", "cable", upstream="T1", source=entities_source("sensor.cable"))
+    hass.config_entries.async_add_subentry(paired, added(cable))
+    await hass.async_block_till_done()
+    with pytest.raises(ServiceValidationError) as refused:
+        await hass.services.async_call(
+            DOMAIN, "transfer_tap", {"device_id": device_of(hass, paired, "T9")}, blocking=True
+        )
+    assert refused.value.translation_key == "not_a_tap"
 
 
 async def test_a_site_without_a_cloud_has_no_transfers(hass: HomeAssistant, local: MockConfigEntry) -> None:

@@ -82,7 +82,7 @@ class CableDevice(ModbusDevice):
         try:
             async with self._one_at_a_time:
                 for number in self._wanted(await self._mailbox.async_held()):
-                    if self._now() >= enough_at:
+                    if self._now() >= enough_at or not self._sheet.in_contact:  # whose registers are these now
                         break
                     raw = await self._mailbox.async_record(number)
                     fetched = number  # also one that nobody can read: it must not stand before the next

@@ -44,7 +44,9 @@ class Mailbox:
             await self._unit.write_registers(SELECT, [number >> 16, number & 0xFFFF])
             first = await self._page(0)
             length = first[2]
-            if _number(first[:2]) == number and not 0 < length <= PAGES_MAX * PAGE_BYTES:
+            if _number(first[:2]) != number:
+                continue
+            if not 0 < length <= PAGES_MAX * PAGE_BYTES:
                 return None
             pages = [first, *[await self._page(page) for page in range(1, -(-length // PAGE_BYTES))]]
             if all(_number(page[:2]) == number and page[2] == length for page in pages):

@@ -69,8 +69,13 @@ class ModbusDevice:
 
     @property
     def commands(self) -> Mapping[Command, Range]:
-        """What its profile can tell it, and within which bounds; the unit's own bounds, once it told them."""
-        return {name: self._range(command) for name, command in self._profile.commands.items()}
+        """What it can be told, without registers it refused; within the profile's bounds, or the unit's own."""
+        fields, refused = self._profile.fields, self._sheet.refused
+        return {
+            name: self._range(command)
+            for name, command in self._profile.commands.items()
+            if not (name in refused and command.is_at(fields[name]))
+        }
 
     @property
     def has_breaker(self) -> bool:
@@ -123,8 +128,11 @@ class ModbusDevice:
             raise DeviceError(f"cannot be told {command}")
         words = spec.words(value)
         async with self._one_at_a_time:
-            await self._poll()
+            pauses = self._profile.pauses(command)
+            await self._poll(*([command] if pauses else []))
             self._check_range(spec, value)
+            if pauses and value is True and self._sheet.values.get(command) is True:
+                return  # it goes on already: written again, it would begin at the least limit
             await self._write(spec, words)
             await self._look(command, spec, words)
         # what is written to the same register since is what must be repeated
@@ -232,6 +240,8 @@ class ModbusDevice:
             raise ValueError(f"must be from {least:g} to {most:g} here, not {value!r}")
 
     async def _write(self, spec: ProfileCommand, words: Sequence[int]) -> None:
+        if not self._sheet.in_contact:
+            raise DeviceError("the line was lost before it was told")  # whoever answers now may be another device
         try:
             if spec.space == "coil":
                 await self._unit.write_coil(spec.address, bool(words[0]))
@@ -249,7 +259,7 @@ class ModbusDevice:
         field = self._profile.fields.get(command)
         if field is None or command in self._sheet.refused:
             return
-        same = (field.space, field.address, field.count) == (spec.space, spec.address, spec.count)
+        same = spec.is_at(field)
         for look in range(LOOKS if same else 1):
             if look:
                 await asyncio.sleep(LOOK_PAUSE_S)

@@ -74,6 +74,11 @@ class Profile:
         wraps = {self.fields[name].wraps_wh for name in ENERGY_FIELDS if name in self.fields}
         return wraps.pop() if len(wraps) == 1 else None
 
+    def pauses(self, command: Command) -> bool:
+        """Tell whether a switch is the register of a limit, which is nothing while it is off."""
+        at = self.commands[command].address
+        return any(name != command and spec.address == at for name, spec in self.commands.items())
+
 
 @cache
 def load_profiles() -> Mapping[str, Profile]:

@@ -142,6 +142,10 @@ class ProfileCommand:
                 ordered = encode_int(int(number), count=self.count)
         return ordered if self.word_order == "big" else list(reversed(ordered))
 
+    def is_at(self, field: ProfileField) -> bool:
+        """Tell whether this field is the very register that is written."""
+        return (field.space, field.address, field.count) == (self.space, self.address, self.count)
+
     def _string(self, value: Value) -> list[int]:
         if not isinstance(value, str) or not value.isascii() or not value.isprintable() or len(value) > self.count * 2:
             raise ValueError(f"must be at most {self.count * 2} plain characters, not {value!r}")

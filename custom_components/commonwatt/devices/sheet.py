@@ -133,8 +133,9 @@ class Sheet:
             if part.read_at is not None:
                 raise  # it was there before
             parts = self._parts  # a connection lost on the way begins another list
+            found = await self._without(part.block, now)  # which may fail or be given up: then the block stays whole
             parts.remove(part)
-            parts += await self._without(part.block, now)
+            parts += found
 
     async def _fill(self, part: Part, now: float) -> Part:
         words = await self._request(part.block)

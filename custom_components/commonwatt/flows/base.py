@@ -8,9 +8,11 @@ from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     SOURCE_ZEROCONF,
     ConfigEntryState,
+    ConfigSubentry,
     ConfigSubentryFlow,
     SubentryFlowContext,
     SubentryFlowResult,
+    UnknownSubEntry,
 )
 from homeassistant.const import CONF_NAME
 from homeassistant.core import HomeAssistant, callback
@@ -19,9 +21,9 @@ import probatio
 
 from ..const import CONF_RATED_POWER_W, CONF_SERIAL, CONF_SOURCE, CONF_TAP, DOMAIN
 from ..devices.port import Kind
-from ..site import TapConfig, next_tap_id, tap_configs
+from ..site import TapConfig, next_tap_id, tap_config, tap_configs
 from .pairing import FormErrors
-from .same import tap_with_source
+from .same import every_tap, tap_with_source
 from .transfer import TransferSteps
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ class SiteFlow(TransferSteps[SubentryFlowContext, SubentryFlowResult, tuple[str,
         )
 
     def _update(self, changed: Mapping[str, Any], name: str | None = None) -> SubentryFlowResult:
-        subentry = self._get_reconfigure_subentry()
+        subentry = self._own_subentry
         return self.async_update_and_abort(
             self._get_entry(), subentry, title=name or subentry.title, data_updates=changed
         )
@@ -74,9 +76,7 @@ class SiteFlow(TransferSteps[SubentryFlowContext, SubentryFlowResult, tuple[str,
         """Tell whether a checked source is no other device's: energy counted at two taps is counted twice."""
         if found:
             return False
-        own = self._own_tap
-        others = [tap for tap in self._taps.values() if own is None or tap.tap != own.tap]
-        if (taken := tap_with_source(others, source)) is not None:
+        if (taken := tap_with_source(self._others, source)) is not None:
             found.errors["base"] = "source_in_use"
             found.placeholders["tap"] = taken.name
         return taken is None
@@ -98,7 +98,7 @@ class SiteFlow(TransferSteps[SubentryFlowContext, SubentryFlowResult, tuple[str,
 
     @override
     def _transferred(self) -> tuple[CommonwattConfigEntry, str]:
-        return self._get_entry(), self._get_reconfigure_subentry().data[CONF_TAP]
+        return self._get_entry(), self._own_subentry.data[CONF_TAP]
 
     @override
     def _async_transferred(self, words: Mapping[str, str]) -> SubentryFlowResult:
@@ -109,7 +109,7 @@ class SiteFlow(TransferSteps[SubentryFlowContext, SubentryFlowResult, tuple[str,
         """Return the source there is; nothing for a new device."""
         if self.source != SOURCE_RECONFIGURE:
             return {}
-        source: Mapping[str, Any] = self._get_reconfigure_subentry().data[CONF_SOURCE]
+        source: Mapping[str, Any] = self._own_subentry.data[CONF_SOURCE]
         return source
 
     async def _async_site(self) -> SiteCoordinator:
@@ -123,7 +123,21 @@ class SiteFlow(TransferSteps[SubentryFlowContext, SubentryFlowResult, tuple[str,
     def _own_tap(self) -> TapConfig | None:
         if self.source != SOURCE_RECONFIGURE:
             return None
-        return self._taps[self._get_reconfigure_subentry().data[CONF_TAP]]
+        return tap_config(self._own_subentry)
+
+    @property
+    def _others(self) -> list[TapConfig]:
+        """Return every tap but the one this dialogue is about, also those of other sites."""
+        own = None if self.source != SOURCE_RECONFIGURE else self._own_subentry.subentry_id
+        return [tap for tap in every_tap(self.hass, self._get_entry()) if tap.subentry_id != own]
+
+    @property
+    def _own_subentry(self) -> ConfigSubentry:
+        """Return the device there is; it may have been removed while a form was open."""
+        try:
+            return self._get_reconfigure_subentry()
+        except UnknownSubEntry:
+            raise AbortFlow("device_gone") from None
 
 
 @callback

@@ -54,6 +54,8 @@ class About:
             new_owners=not paired,
             kind=self.kind,
             upstream=self._upstream(tap_configs(self.entry)),
+            # a cable is left on an island by the removal of the tap it was plugged in at
+            island=self.kind != SUBENTRY_CABLE or (self.own is not None and self.own.parent == wire.ISLAND),
         )
 
     def take(self, user_input: Mapping[str, Any], found: FormErrors) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..const import (
     CONF_PROFILE,
+    CONF_PUBLIC_KEY,
     CONF_RATED_POWER_W,
     CONF_SERIAL,
     CONF_SITE,
@@ -41,7 +42,7 @@ from .details import About
 from .lines import UNIT_ID_USUAL
 from .pairing import FormErrors
 from .probe import identified, model_name, open_maps, probe, profiles
-from .same import tap_with_source
+from .same import every_tap, tap_with_source
 from .words import WordError, clean_name
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ class DiscoveryFlow(ConfigFlow):
         if len(entries) == 1:
             [self._entry] = entries.values()
             return await self.async_step_zeroconf_confirm()
+        if not entries or (user_input is not None and user_input[CONF_SITE] not in entries):
+            return self.async_abort(reason="not_loaded")
         if user_input is not None:
             self._entry = entries[user_input[CONF_SITE]]
             return await self.async_step_zeroconf_confirm()
@@ -121,7 +124,7 @@ class DiscoveryFlow(ConfigFlow):
         found = FormErrors()
         if user_input is not None:
             details = about.take(user_input, found)
-            if tap_with_source(tap_configs(self._entry).values(), self._source) is not None:
+            if tap_with_source(every_tap(self.hass, self._entry), self._source) is not None:
                 return self.async_abort(reason="already_configured")
             if not found:
                 self._add(user_input[CONF_NAME].strip(), details)
@@ -186,6 +189,10 @@ async def _async_moved(
     if not isinstance(line, TcpLine) or line.host == hostname.rstrip(".").lower():
         return False
     if all(kept[name] == source[name] for name in PLACE):
+        return False
+    known = kept.get(CONF_PUBLIC_KEY)
+    if known is not None and source.get(CONF_PUBLIC_KEY) != known:
+        LOGGER.info("%s is announced at %s, but with another key: it stays where it was", tap.name, source[CONF_HOST])
         return False
     there = await probe(hass, kept, FormErrors())
     return there is None or there.serial != source[CONF_SERIAL]

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_RECONFIGURE, SubentryFlowResult
+from homeassistant.config_entries import SubentryFlowResult
 from homeassistant.const import CONF_DEVICE_ID, CONF_NAME
 
 from ..const import (
     CONF_BREAKER_ENTITY,
+    CONF_SOURCE,
     SECTION_MORE_OPTIONS,
     SOURCE_ENTITIES,
     SUBENTRY_CABLE,
@@ -24,9 +25,10 @@ class EntitiesFlow(SearchFlow):
     _picked: adopt.Picked | None = None
 
     async def async_step_entities(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Ask for the entities; of a new device, first which device they belong to, to fill the form in."""
+        """Ask for the entities; where none are chosen yet, first which device they belong to, to fill the form in."""
         await self._async_site()
-        if user_input is None and self.source != SOURCE_RECONFIGURE and self._picked is None:
+        adopted = self._current.get(CONF_SOURCE) == SOURCE_ENTITIES
+        if user_input is None and not adopted and self._picked is None:
             return await self.async_step_device()
         found = FormErrors()
         if user_input is not None:

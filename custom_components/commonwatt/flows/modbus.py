@@ -120,8 +120,7 @@ class ModbusFlow(WaitingFlow):
         suited = [part for part in self._parts if self.kind in part.kinds]
         if not suited and not self._found:
             self._found.errors["base"] = "no_such_part"
-        own = self._own_tap
-        others = [tap for tap in self._taps.values() if own is None or tap.tap != own.tap]
+        others = self._others
         free = [part for part in suited if tap_with_source(others, self._source_of(part)) is None]
         if suited and not free:
             self._is_free(self._source_of(suited[0]), self._found)

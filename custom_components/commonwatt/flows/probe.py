@@ -14,7 +14,7 @@ from modbus_connection import (
     GatewayPathUnavailableError,
     GatewayTargetError,
     ModbusExceptionError,
-    ModbusTimeoutError,
+    ModbusProtocolError,
     ServerDeviceBusyError,
 )
 
@@ -33,8 +33,9 @@ from ..yaml_hubs import yaml_hub
 from .pairing import FormErrors
 from .same import place
 
-PROBE_SECONDS_MAX = 15.0
+PROBE_SECONDS_MAX = 15.0  # a line that does not open is given up after 10 s, and is to be told from a silent unit
 OPEN_MAP = "commonwatt_"
+HINDERED = ("cannot_connect", "timeout", "not_modbus", "no_serial_port")
 
 
 async def profiles(hass: HomeAssistant) -> Mapping[str, Profile]:
@@ -110,6 +111,8 @@ async def find_parts(hass: HomeAssistant, source: Mapping[str, Any], found: Form
             return await async_find(unit)
     except (DeviceError, TimeoutError, HomeAssistantError) as error:
         tell(hass, line, error, found)
+        if found.errors["base"] == "wrong_device":  # it refuses models that it names itself; there is no map to choose
+            found.errors["base"] = "not_sunspec"
     return None
 
 
@@ -140,8 +143,8 @@ def tell(hass: HomeAssistant, line: Line, error: Exception, found: FormErrors) -
     """Say in words what came instead of a device."""
     LOGGER.debug("Probing %s: %r", line, error)
     key = fault_of(error, line)
-    if key in ("cannot_connect", "timeout", "no_serial_port") and (hub := yaml_hub(hass, line)) is not None:
-        # many devices take one connection only, and a serial port never takes two
+    if key in HINDERED and (hub := yaml_hub(hass, line)) is not None:
+        # many devices take one connection only, and at a serial port two who ask spoil each other's answers
         key = "yaml_hub_in_the_way"
         found.placeholders["hub"] = hub
     found.errors["base"] = key
@@ -158,10 +161,10 @@ def fault_of(error: Exception, line: Line) -> str:
             return "implausible"
         case NotSunSpec(), _:
             return "not_sunspec"
-        case TimeoutError() | SilentUnit(), _:
+        case (TimeoutError() | SilentUnit(), _) | (_, GatewayTargetError() | GatewayPathUnavailableError()):
             return "timeout"
-        case DeviceError(), ModbusTimeoutError() | GatewayTargetError() | GatewayPathUnavailableError():
-            return "timeout"
+        case DeviceError(), ModbusProtocolError():
+            return "not_modbus"
         case DeviceError(), ServerDeviceBusyError():
             return "busy"
         case DeviceError(), ModbusExceptionError():

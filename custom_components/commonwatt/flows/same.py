@@ -1,11 +1,25 @@
 """Whether two sources are one device: the same register must not measure at two taps."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant
+
+from ..const import DOMAIN
 from ..devices.line import Line, SerialLine
-from ..site import TapConfig
+from ..site import TapConfig, tap_configs
 from ..sources import EntitiesSource, ModbusSource, Source, source_of
+
+
+def every_tap(hass: HomeAssistant, entry: ConfigEntry[Any]) -> list[TapConfig]:
+    """Return the taps of a site and, named with their site, of every other one here: those count as much."""
+    taps = list(tap_configs(entry).values())
+    for other in hass.config_entries.async_entries(DOMAIN, include_ignore=False, include_disabled=False):
+        if other.entry_id != entry.entry_id:
+            taps += [replace(tap, name=f"{tap.name} ({other.title})") for tap in tap_configs(other).values()]
+    return taps
 
 
 def tap_with_source(taps: Iterable[TapConfig], source: Mapping[str, Any]) -> TapConfig | None:
@@ -22,7 +36,7 @@ def place(line: Line) -> tuple[str, int] | str:
 def _same(one: Source, other: Source) -> bool:
     match one, other:
         case EntitiesSource(), EntitiesSource():
-            return bool(_registers(one) & _registers(other))
+            return bool(_energies(one) & _energies(other)) or _power_counted_twice(one, other)
         case ModbusSource(), ModbusSource():
             if one.part != other.part:
                 return False
@@ -32,7 +46,14 @@ def _same(one: Source, other: Source) -> bool:
             return False
 
 
-def _registers(source: EntitiesSource) -> set[str]:
-    """Return what a register is made of: energy entities, or the power of a device that has none."""
-    energies = {source.import_entity, source.export_entity} - {None}
-    return {entity for entity in energies or {source.power_entity} if entity is not None}
+def _energies(source: EntitiesSource) -> set[str]:
+    return {entity for entity in (source.import_entity, source.export_entity) if entity is not None}
+
+
+def _power_counted_twice(one: EntitiesSource, other: EntitiesSource) -> bool:
+    """Tell whether a register is made from a power that belongs to the other's register, or makes it too."""
+    return bool(_powers(one) & _powers(other)) and not (_energies(one) and _energies(other))
+
+
+def _powers(source: EntitiesSource) -> set[str]:
+    return {entity for entity in (source.power_entity, source.entities.get("export_power_entity")) if entity}

@@ -232,6 +232,7 @@ def details(
     new_owners: bool,
     kind: Kind,
     upstream: Mapping[str, str],
+    island: bool,
 ) -> probatio.Schema:
     """Ask who owns the device and what it hangs below.
 
@@ -244,7 +245,7 @@ def details(
     if kind != SUBENTRY_METER:
         options = [SelectOptionDict(value=UPSTREAM_GRID, label=UPSTREAM_GRID)]
         options += [SelectOptionDict(value=key, label=name) for key, name in upstream.items()]
-        if kind != SUBENTRY_CABLE:
+        if island:
             options.append(SelectOptionDict(value=wire.ISLAND, label=wire.ISLAND))
         hangs_below = SelectSelectorConfig(
             options=options, mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_UPSTREAM

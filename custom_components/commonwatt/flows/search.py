@@ -41,12 +41,11 @@ class SearchFlow(ModbusFlow):
         return self._show("search", schemas.search({words: words for words in lines}), user_input or {}, found)
 
     async def _async_search(self, lines: list[Line], unit_ids: range) -> SubentryFlowResult:
-        own = self._own_tap
         self._scan = Scan(
             self.hass,
             self.kind,
             searchable(await profiles(self.hass), self.kind),
-            [tap for tap in self._taps.values() if own is None or tap.tap != own.tap],
+            self._others,
             lines,
             unit_ids,
             await part_texts(self.hass),

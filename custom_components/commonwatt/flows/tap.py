@@ -56,13 +56,16 @@ class DeviceFlow(EntitiesFlow):
 
     async def async_step_exchange(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask whether the meter was exchanged: another serial number answers than before."""
-        if user_input is not None:
+        found = FormErrors()
+        if user_input is not None and self._is_free(self._source, found):
             return self._change_source()
         return self.async_show_form(
             step_id="exchange",
+            errors=found.errors,
             description_placeholders={
                 "former": str(self._current[CONF_SERIAL]),
                 "serial": str(self._source[CONF_SERIAL]),
+                **found.placeholders,
             },
         )
 

@@ -45,8 +45,7 @@ def columns_of(pack: Sequence[KeptInterval], *, amends: bool = False) -> Interva
 
 def check(interval: KeptInterval) -> None:
     """Raise WireError for an interval that no batch could carry: better before it is kept than in the queue."""
-    columns = columns_of([interval])
-    intervals = Intervals(columns.start, columns.seconds, 1, interval.tree_rev or 1, columns.taps)
+    intervals = Intervals(interval.start, interval.seconds, 1, interval.tree_rev or 1, interval.taps)
     parse_batch(to_bytes(Batch("check", 1, 1, GENESIS, interval.end, intervals)))
 
 

@@ -2,7 +2,7 @@
 
 from .carry import Carry, carried
 from .integral import Integral, integrate, register_wh
-from .interval import Boundary, TapInterval, TapMeter, begin, close, ready, take
+from .interval import Boundary, TapInterval, TapMeter, begin, close, exchange, ready, take
 from .netting import Netting, net
 from .reading import Limits, RawReading, Reading, Refused, RefusedReason, Reset
 from .spread import gaps, spread
@@ -28,6 +28,7 @@ __all__ = [
     "begin",
     "carried",
     "close",
+    "exchange",
     "gaps",
     "integrate",
     "net",

@@ -74,6 +74,11 @@ def begin(seconds: int, closed: Boundary | None, *, integrated: bool = False) ->
     return TapMeter(seconds, gate, closed, points, integrated)
 
 
+def exchange(meter: TapMeter) -> TapMeter:
+    """Go on with another meter in the place of this one: nothing is counted from the one's registers to the other's."""
+    return replace(meter, gate=replace(meter.gate, doubtful=(), exchanged=True))
+
+
 def take(meter: TapMeter, raw: RawReading, limits: Limits) -> tuple[TapMeter, Reading | Refused | Reset]:
     """Judge a read and keep what it tells; a refused one leaves the registers untouched."""
     gate, verdict = judge(meter.gate, raw, limits)

@@ -95,11 +95,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What judging remembers: the last reading, since when its registers may have stood, and reads in doubt."""
+    """What judging remembers: the last reading, since when its registers may have stood, and reads in doubt.
+
+    `exchanged` once somebody said that another meter stands there: its first read proves it, whatever it shows.
+    """
 
     last: Reading | None = None
     moved_ms: int = 0
     doubtful: tuple[Reading, ...] = ()
+    exchanged: bool = False
 
 
 def known(at_ms: int, import_wh: int, export_wh: int, *, exact: bool) -> Gate:
@@ -113,10 +117,8 @@ def judge(gate: Gate, raw: RawReading, limits: Limits) -> tuple[Gate, Reading | 
     if isinstance(read, Refused):
         return gate, read
     last = gate.last
-    if last is None:
-        if NO_VALUE_AT_ALL & {read.import_wh, read.export_wh}:
-            return gate, Refused(read.at_ms, "no_value")
-        return Gate(read, read.at_ms), read
+    if last is None or gate.exchanged:
+        return _first(gate, read)
     newest = gate.doubtful[-1] if gate.doubtful else last
     if read.at_ms <= max(newest.at_ms, last.at_ms):
         return gate, Refused(read.at_ms, "out_of_order")
@@ -134,6 +136,17 @@ def judge(gate: Gate, raw: RawReading, limits: Limits) -> tuple[Gate, Reading | 
     if _doubt(last, unwound, limits.energy_wh(read.at_ms - gate.moved_ms)) is None:
         return Gate(unwound, read.at_ms), unwound
     return Gate(read, read.at_ms), Reset(read.at_ms, _registers(last), _registers(read))
+
+
+def _first(gate: Gate, read: Reading) -> tuple[Gate, Reading | Refused | Reset]:
+    """Judge the first read of a meter; one in the place of another has nothing to do with what that one showed."""
+    last = gate.last
+    if last is not None and read.at_ms <= last.at_ms:
+        return gate, Refused(read.at_ms, "out_of_order")
+    if NO_VALUE_AT_ALL & {read.import_wh, read.export_wh}:
+        return gate, Refused(read.at_ms, "no_value")
+    begun = Gate(read, read.at_ms)
+    return begun, read if last is None else Reset(read.at_ms, _registers(last), _registers(read))
 
 
 def _accept(gate: Gate, last: Reading, read: Reading) -> Gate:

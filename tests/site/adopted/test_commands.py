@@ -207,6 +207,16 @@ async def test_an_inverted_set_point_is_turned_round(hass: HomeAssistant) -> Non
         assert float(said(hass, "input_number.set_point")) == pytest.approx(expected_kw)
 
 
+async def test_a_step_never_turns_a_battery_the_other_way(hass: HomeAssistant) -> None:
+    """Where zero is no whole number of steps from the least, what would cross it stands still."""
+    helper = {"set_point": {"min": -3680, "max": 3680, "step": 100, "initial": 320, "unit_of_measurement": "W"}}
+    assert await async_setup_component(hass, "input_number", {"input_number": helper})
+    device = adopted(hass, "battery", power_entity="sensor.power", set_point_w="input_number.set_point")
+    for wanted_w, expected_w in ((0, 0), (-50, 0), (50, 20), (10, 0), (-200, -180), (-3680, -3680)):
+        await device.async_command("set_point_w", wanted_w)
+        assert float(said(hass, "input_number.set_point")) == expected_w
+
+
 async def test_a_template_is_a_device_like_any_other(hass: HomeAssistant) -> None:
     """A number, a select and a switch of Home Assistant's template integration, each with a service of its own."""
     assert await async_setup_component(hass, "input_number", {"input_number": {"amps": {"min": 6, "max": 32}}})

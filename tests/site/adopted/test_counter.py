@@ -78,6 +78,20 @@ def test_a_counter_that_is_refreshed_every_few_hours_counts() -> None:
     assert followed(begun(8000), *stands, at(180, 50_000))[-1] == 50_000
 
 
+def test_a_clock_that_is_set_back_costs_a_counter_nothing() -> None:
+    """It says nothing against the counter: no other one stands there, and what it counts goes on counting."""
+    counter = begun(8000)
+    for look in (at(1, 8100), at(-60, 8100), at(-59, 8100), at(-58, 8150), at(-57, 8160)):
+        counter = looked(counter, look, LIMITS)
+        assert counter.others == 0
+    assert counter.register_wh == 8160
+
+
+def test_a_fall_in_doubt_is_decided_also_after_the_clock_was_set_back() -> None:
+    """The counter of the day began anew; the hours until the clock is there again are counted, too."""
+    assert followed(begun(8000), at(1, 0), at(-120, 2), at(-119, 5), at(-118, 9)) == [8000, 8000, 8000, 8009]
+
+
 def test_a_counter_says_itself_that_it_began_anew() -> None:
     """After a night without a look it may stand above where it was: only its own word tells."""
     yesterday, today = NOON_MS - 86_400_000, NOON_MS + 12 * 3_600_000

@@ -12,7 +12,8 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.commonwatt.const import DOMAIN
 from custom_components.commonwatt.keeper import SAVE_SECONDS_MAX
 
-from ..house import MockConfigEntry, site_of, subentry
+from ..house import MockConfigEntry, modbus_source, site_of, subentry
+from ..meter_device import MeterDevice
 from .things import counts, show
 
 POWER_TAP = {"source": "entities", "import_entity": None, "export_entity": None, "power_entity": "sensor.power"}
@@ -262,3 +263,22 @@ async def test_registers_go_with_the_site(
     await hass.config_entries.async_remove(entry.entry_id)
     await hass.async_block_till_done()
     assert f"{DOMAIN}.registers.{entry.entry_id}" not in hass_storage
+
+
+async def test_a_register_that_was_never_kept_is_not_called_lost(
+    hass: HomeAssistant,
+    make_local: Maker,
+    clock: FrozenDateTimeFactory,
+    device: MeterDevice,
+) -> None:
+    """A meter that counted by itself gives way to a plug that does not, and the plug to the meter; nothing crashed."""
+    show(hass, "sensor.power", 36_000, "W")
+    entry = make_local(subentry("T1", source=modbus_source(device.port)))
+    await start(hass, entry)
+    await poll(hass, entry, clock, 60)
+    for source in (POWER_TAP, modbus_source(device.port), POWER_TAP):
+        tap = next(iter(entry.subentries.values()))
+        hass.config_entries.async_update_subentry(entry, tap, data={**tap.data, "source": source})
+        await hass.async_block_till_done()
+        await poll(hass, entry, clock, 60)
+        assert site_of(entry).data.taps["T1"].silent is False

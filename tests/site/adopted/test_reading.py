@@ -194,6 +194,37 @@ async def test_a_state_nobody_knows_is_absent_and_named_once(
     assert [record.levelno for record in named] == [logging.WARNING]
 
 
+async def test_an_entity_that_says_something_else_every_time_does_not_fill_the_log(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture, expected_logs: list[str]
+) -> None:
+    """Such a one was adopted by mistake; a few of its words are enough to see that."""
+    expected_logs.append("is no state of a charger")
+    show(hass, "sensor.energy", 1, "kWh")
+    device = adopted(hass, "charger", import_entity="sensor.energy", charger_state="sensor.state")
+    for minute in range(200):
+        show(hass, "sensor.state", f"{minute} minutes left")
+        await device.async_read()
+    named = [record for record in caplog.records if "minutes left" in record.getMessage()]
+    assert 0 < len(named) <= 20
+
+
+async def test_a_counter_that_flaps_does_not_fill_the_log(
+    hass: HomeAssistant,
+    caplog: pytest.LogCaptureFixture,
+    freezer: FrozenDateTimeFactory,
+    expected_logs: list[str],
+) -> None:
+    """It is another counter every half minute; nothing of that is energy, and a few lines say so."""
+    expected_logs.append("is another counter now")
+    device = adopted(hass, "tap", import_entity="sensor.energy", rated_power_w=2_300)
+    for place in range(100):
+        counts(hass, "sensor.energy", 5_000 if place // 3 % 2 else 9_000)
+        freezer.tick(10)
+        assert (await registers_wh(device)) == (9_000_000, 0)
+    named = [record for record in caplog.records if "is another counter now" in record.getMessage()]
+    assert 0 < len(named) <= 10
+
+
 async def test_a_word_that_integrations_use_in_two_senses_is_taken_as_its_own_means_it(hass: HomeAssistant) -> None:
     """One charger is ready for a car, another for the car that is there."""
     registry = er.async_get(hass)

@@ -120,6 +120,23 @@ def test_three_agreeing_reads_of_a_lower_register_prove_a_reset() -> None:
     assert verdicts[4] == Reading(4 * POLL_MS, 20, 0, None)
 
 
+@pytest.mark.parametrize("shown_wh", [0, 7, 1000, 1001, 900_000])
+def test_another_meter_proves_itself_at_its_first_read(shown_wh: int) -> None:
+    """Whatever it shows, and were it what the one before might have come to: nothing is counted across."""
+    exchanged = Gate(Reading(0, 1000, 0, None), 0, exchanged=True)
+    late, no_value, *verdicts = read_all(
+        RawReading(0, 1000, 0),
+        RawReading(POLL_MS, 2**31, 0),
+        *polls(shown_wh, shown_wh + 5, start_ms=2 * POLL_MS),
+        gate=exchanged,
+    )
+    assert (late, no_value) == (Refused(0, "out_of_order"), Refused(POLL_MS, "no_value"))
+    assert verdicts == [
+        Reset(2 * POLL_MS, (1000, 0), (shown_wh, 0)),
+        Reading(3 * POLL_MS, shown_wh + 5, 0, None),
+    ]
+
+
 def test_three_agreeing_reads_of_an_impossible_jump_prove_a_reset() -> None:
     """A used meter put in with a far higher register is an exchange, not energy."""
     verdicts = read_all(*polls(1000, 5_000_000, 5_000_005, 5_000_009))

@@ -1,8 +1,10 @@
 """Contact: devices that fall silent, are exchanged, move their models, or fail in the middle of a poll."""
 
+import asyncio
 import time
 
 from modbus_connection import ModbusTcpParams
+from modbus_connection.mock import MockModbusConnection
 from modbus_connection.tmodbus import ModbusConnection
 import pytest
 
@@ -88,6 +90,33 @@ async def test_another_device_at_the_same_address_is_never_believed(link: Link) 
         else:
             with pytest.raises(WrongDevice, match="another serial number"):
                 await read_by.async_read()
+
+
+async def test_a_read_given_up_while_the_device_is_asked_its_name_believes_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A poll has its time; the next one asks again, before another device's registers are taken for this one's."""
+    unit = MockModbusConnection().for_unit(1)
+    unit.holding[40000] = image(common(), meter())
+    read_by = SunSpecDevice(unit, "203", "SN-1")
+    assert (await read_by.async_read()).raw.import_wh == 9
+    unit.holding[40000] = image(common(serial="SN-2"), meter(10))
+    read_by.doubt()
+    read, asked = unit.read_holding_registers, asyncio.Event()
+
+    async def hang(address: int, count: int) -> list[int]:
+        asked.set()
+        await asyncio.Event().wait()
+        return await read(address, count)
+
+    monkeypatch.setattr(unit, "read_holding_registers", hang)
+    given_up = asyncio.create_task(read_by.async_read())
+    await asked.wait()
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+    monkeypatch.undo()
+    with pytest.raises(WrongDevice):
+        await read_by.async_read()
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,24 @@ async def test_a_set_point_in_hundreds_is_held_to_its_nearest_step(link: Link) -
     assert (await read_by.async_read()).values["set_point_w"] == 2500
 
 
+@pytest.mark.parametrize(
+    ("controls", "asked_w", "held_w"),
+    [
+        (PERCENT, 4000, 3996),
+        (PERCENT, -4999, -4998),
+        (CONTROLS | {"WSet_SF": 2}, 2560, 2500),
+        (CONTROLS | {"WSet_SF": 2}, -2560, -2500),
+    ],
+)
+async def test_a_set_point_between_two_steps_is_the_lesser_one(
+    link: Link, controls: dict[str, Any], asked_w: float, held_w: float
+) -> None:
+    """A battery is never told more than was asked for, so never more than it may."""
+    read_by = await met(link, battery(controls))
+    await read_by.async_command("set_point_w", asked_w)
+    assert (await read_by.async_read()).values["set_point_w"] == pytest.approx(held_w)
+
+
 async def test_a_set_point_is_renewed_before_it_runs_out(link: Link) -> None:
     """While this site runs it holds; nothing is written in between."""
     device = battery(CONTROLS)

@@ -95,7 +95,9 @@ def _number(value: Value, accepted: Range) -> float:
     whole = round(steps) if math.isclose(steps, round(steps), abs_tol=1e-6) else None
     if whole is None:
         whole = math.floor(steps) if value > 0 else math.ceil(steps)
-    return min(accepted.least + whole * accepted.step, accepted.most)
+    told = min(accepted.least + whole * accepted.step, accepted.most)
+    # where zero is no step of its own, the one next to it may lie beyond
+    return told if abs(told) <= abs(value) + accepted.step * 1e-6 and told * value >= 0 else 0.0
 
 
 async def _async_set(

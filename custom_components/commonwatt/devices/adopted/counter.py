@@ -69,6 +69,7 @@ def first(reference: str, look: Look, former_wh: float | None, floor_wh: float |
 
 def looked(counter: Counter, look: Look, limits: Limits) -> Counter:
     """Go on to a look. A register that never begins anew is followed as it is: metering judges it."""
+    counter = _since(counter, look.at_ms)
     moved_ms = counter.moved_ms if look.value_wh == counter.carry.last_wh else look.at_ms
     went_on = replace(counter, at_ms=look.at_ms, moved_ms=moved_ms, last_reset_ms=look.last_reset_ms, fell_ms=None)
     if _says_so(counter, look, limits):
@@ -86,6 +87,15 @@ def looked(counter: Counter, look: Look, limits: Limits) -> Counter:
     if look.value_wh > limits.energy_wh(look.at_ms - counter.at_ms):
         return _another(went_on, look)
     return replace(went_on, carry=Carry(counter.register_wh, look.value_wh))
+
+
+def _since(counter: Counter, at_ms: int) -> Counter:
+    """Return the counter with its instants where they are by a clock that was set back: nobody knows how far."""
+    back_ms = counter.at_ms - at_ms
+    if back_ms <= 0:
+        return counter
+    fell_ms = None if counter.fell_ms is None else counter.fell_ms - back_ms
+    return replace(counter, at_ms=at_ms, moved_ms=counter.moved_ms - back_ms, fell_ms=fell_ms)
 
 
 def at_least(counter: Counter, floor_wh: float) -> Counter:

@@ -25,6 +25,7 @@ from .words import charger_state, plugged
 LOGGER = logging.getLogger(__name__)
 
 PERCENT_MAX = 100
+NAMED_MAX = 10  # words, and other counters, that the log names: more of them are one and the same trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ class AdoptedDevice:
         self._watched: frozenset[str] = frozenset()
         self._unwatch: Callable[[], None] | None = None
         self._strange: set[str] = set()
+        self._others = 0
+        self._names: dict[str, str] = {}
         self.integrated = bool(adoption.made)
         told = {slot.name for slot in self._slots}
         self.quantities: frozenset[Quantity] = QUANTITIES & (told | ({"plugged"} if "charger_state" in told else set()))
@@ -135,7 +138,8 @@ class AdoptedDevice:
     @callback
     def faults(self) -> tuple[Fault, ...]:
         """Return what is wrong with its entities for good."""
-        found = (fault_of(self._hass, slot, self._adoption.entities[slot.name]) for slot in self._adoption.slots)
+        entities, names = self._adoption.entities, self._names
+        found = (fault_of(self._hass, slot, entities[slot.name], names) for slot in self._adoption.slots)
         return tuple(fault for fault in found if fault is not None)
 
     def go_on_with(self, kept: Mapping[str, Any] | None, floor_wh: tuple[int, int] | None) -> None:
@@ -171,9 +175,7 @@ class AdoptedDevice:
             try:
                 state = state_of(self._hass, reference)
                 if self._registers.look(side, look_at(state, at_ms)):
-                    LOGGER.warning(
-                        "%s is another counter now: nothing is counted up to %s", state.entity_id, state.state
-                    )
+                    self._tell_other(state)
             except DeviceError as error:
                 silence = error
         power_w: float | None = None
@@ -184,6 +186,11 @@ class AdoptedDevice:
             silence = error if self.integrated and silence is None else silence
         self._registers.change(at_ms, power_w)
         return power_w, silence
+
+    def _tell_other(self, state: State) -> None:
+        self._others += 1
+        if self._others <= NAMED_MAX:
+            LOGGER.warning("%s is another counter now: nothing is counted up to %s", state.entity_id, state.state)
 
     def _power_w(self) -> float | None:
         entities = self._adoption.entities
@@ -226,7 +233,7 @@ class AdoptedDevice:
     def _charger_state(self, state: State) -> ChargerState | None:
         entry = er.async_get(self._hass).async_get(state.entity_id)
         known = charger_state(state.state, None if entry is None else entry.platform)
-        if known is None and state.state not in self._strange:
+        if known is None and state.state not in self._strange and len(self._strange) < NAMED_MAX:
             self._strange.add(state.state)
             LOGGER.warning("%s is %s, which is no state of a charger that is known here", state.entity_id, state.state)
         return known

@@ -30,12 +30,18 @@ def _former_name(registry: er.EntityRegistry, reference: str) -> str | None:
 
 
 @callback
-def fault_of(hass: HomeAssistant, slot: Slot, reference: str) -> Fault | None:
-    """Return what is wrong with an entity, if that is for a person."""
+def fault_of(hass: HomeAssistant, slot: Slot, reference: str, names: dict[str, str]) -> Fault | None:
+    """Return what is wrong with an entity, if that is for a person.
+
+    `names` remembers what references were called last: thousands may have been removed, too many to search every time.
+    """
     registry = er.async_get(hass)
     entity_id = er.async_resolve_entity_id(registry, reference)
     if entity_id is None:
-        return Fault("entity_gone", _former_name(registry, reference) or slot.name)
+        if reference not in names:
+            names[reference] = _former_name(registry, reference) or slot.name
+        return Fault("entity_gone", names[reference])
+    names[reference] = entity_id
     entry, state = registry.async_get(entity_id), hass.states.get(entity_id)
     if entry is not None and entry.disabled:
         return Fault("entity_disabled", entity_id)

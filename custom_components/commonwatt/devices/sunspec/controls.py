@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 import logging
+import math
 from typing import override
 
 from modbus_connection import ModbusUnit
 
+from ..register import NEARLY
 from .find import BlockRefused
 from .parts import Part
 from .setpoint import OFF, ON, RENEW_S, REVERT_S, Controls, Held, SetPoint
@@ -36,6 +38,12 @@ async def controls_of(
         if controls.commands:
             return controls
     return None
+
+
+def _stepped(value: float, scale: int | None) -> float:
+    """Return the step of a register nearest to a value, towards zero: never more than was asked for."""
+    step = 10.0 ** (scale or 0)
+    return math.trunc(value / step + math.copysign(NEARLY, value)) * step
 
 
 class DerControls(SetPoint):
@@ -96,9 +104,10 @@ class DerControls(SetPoint):
         if self._point("unit") is not None:
             writes.append(("unit", WATTS_UNIT if self._in_watts else PERCENT_UNIT))
         if self._in_watts:
-            writes.append(("watts", -set_point_w))
+            writes.append(("watts", _stepped(-set_point_w, self._point("watts_scale"))))
         else:
-            writes.append(("percent", -set_point_w / self._power_max_w * 100))
+            percent = -set_point_w / self._power_max_w * 100
+            writes.append(("percent", _stepped(percent, self._point("percent_scale"))))
         return [*writes, ("enabled", ON)]
 
 

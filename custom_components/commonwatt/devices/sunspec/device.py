@@ -124,6 +124,9 @@ class SunSpecDevice:
             if isinstance(error, SilentUnit):
                 self._patience.timed_out(error.detail)
             raise
+        except asyncio.CancelledError:
+            self.doubt()  # it may have been given up before the device said which one it is
+            raise
         self._patience.answered()
 
     def _raw(self, at_ms: int, flow: Flow) -> RawReading:

@@ -162,6 +162,7 @@ _DER_CONTROLS: Points = {
     "revert_s": ("uint32", 31),
     "revert_left_s": ("uint32", 33),
     "watts_scale": ("sunssf", 55),
+    "percent_scale": ("sunssf", 56),
 }
 _DER_STORAGE: Points = {"capacity_wh": ("uint16", 2, 7), "soc_percent": ("uint16", 4, 8)}
 _DER_DC: Points = {"energy_scale": ("sunssf", 18)}
