@@ -12,13 +12,20 @@ MIDNIGHT = 1_795_219_200  # 2026-11-21T00:00:00Z
 
 
 def book(
-    conn: Connection, made_at: int, cause: str, points_micro: int = 5, *, community: str = "lane", owner: str = "anna"
+    conn: Connection,
+    made_at: int,
+    cause: str,
+    points_micro: int = 5,
+    *,
+    community: str = "lane",
+    owner: str = "anna",
+    kind: str = "gift",
 ) -> int:
-    """Give an owner points against a voucher; return the entry's number."""
+    """Give an owner points, as a voucher does if that is the kind; return the entry's number."""
     open_accounts(conn, community, [VOUCHER, owner_account(owner)], made_at)
     document = to_bytes({"v": 1, "voucher": cause, "points_micro": points_micro})
     legs = postings_of({owner_account(owner).id: points_micro, VOUCHER.id: -points_micro})
-    entry = Entry(community, f"gift:{cause}", made_at, made_at, digest(document), legs)
+    entry = Entry(community, f"{kind}:{cause}", made_at, made_at, digest(document), legs)
     return post(conn, entry, document).number
 
 

@@ -38,7 +38,7 @@ async def settled(site: Site) -> Site:
     for raw in site.chain(COUNT, start=START):
         assert (await site.post(raw)).json["result"] == "created"
     await settle(cloud.database, NOON)  # the cloud's own job may have been first
-    await cloud.database.write(book, START + INTERVAL + 7, "v1", 40_000_000, community=COMMUNITY)
+    await cloud.database.write(book, START + INTERVAL + 7, "v1", 40_000_000, community=COMMUNITY, kind="voucher")
     return site
 
 

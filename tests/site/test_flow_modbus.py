@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from homeassistant.components.modbus.connection import async_get_connection_info
@@ -24,7 +25,9 @@ from pymodbus.constants import ExcCodes
 import pytest
 
 from custom_components.commonwatt.devices.faults import ImplausibleDevice, SilentUnit, SwappedWords, WrongDevice
+from custom_components.commonwatt.devices.library import LIBRARY
 from custom_components.commonwatt.devices.line import Line, SerialLine, TcpLine
+from custom_components.commonwatt.devices.profile import load_profiles
 from custom_components.commonwatt.devices.sunspec import NotSunSpec
 from custom_components.commonwatt.errors import DeviceError
 from custom_components.commonwatt.flows import waiting
@@ -141,6 +144,8 @@ async def test_an_empty_unit_id_is_the_usual_one(
     hass: HomeAssistant, running: MockConfigEntry, serve_line: Serve, device: tuple[str, str], unit_id: int
 ) -> None:
     """The map of the device says which, else it is 1."""
+    # a device that wants long pauses would still be asked when the test is over
+    hass.data[LIBRARY] = {key: replace(profile, pause_ms=0) for key, profile in load_profiles().items()}
     bus = await serve_line({unit_id: open_map("U") | {1000: [0] * 600}})
     kind, profile = device
     flow_id = await begin(hass, running, kind, "modbus", "tcp")
