@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from functools import partial
+from functools import cache, partial
 from importlib import metadata as packages
 import time
 from typing import Any
@@ -92,12 +92,17 @@ def create_app(config: Config, clock_ms: Callable[[], int] = wall_clock_ms) -> w
     app[GATE] = Gate()
     app[PROVIDERS] = providers(stripe_webhook_secret=config.stripe_webhook_secret)
     app[BALANCE_MOVED] = list[Moved]([judge_moved])
-    app[DOCUMENT] = document(ENDPOINTS, config.public_url, version())
+    app[DOCUMENT] = _described(config.public_url)
     app.cleanup_ctx.append(partial(_open_database, config=config))
     app.cleanup_ctx.append(_run_jobs)
     app.on_shutdown.append(_close_sockets)
     register(app, ENDPOINTS)
     return app
+
+
+@cache
+def _described(public_url: str) -> dict[str, Any]:
+    return document(ENDPOINTS, public_url, version())
 
 
 def version() -> str:

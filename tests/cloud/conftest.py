@@ -74,6 +74,11 @@ def _loopback(socket_enabled: None) -> None:
 
 
 @pytest.fixture(autouse=True)
+def enable_event_loop_debug() -> None:
+    """Leave the loop as it is in service: debugging it is for Home Assistant."""
+
+
+@pytest.fixture(autouse=True)
 def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     """Keep every statement of SQL out of a failing test's output."""
     caplog.set_level(logging.WARNING, "sqlalchemy.engine")
@@ -389,6 +394,16 @@ class Databases:
         self.names.add(name)
         return self.server.create(name, template)
 
+    def renew(self, url: str, template: str, fill: Callable[[], None]) -> None:
+        """Put a copy of a template in a database's place; the first who needs the template fills and leaves it."""
+        (name,) = (name for name in self.names if self.server.url(name) == url)
+        if self.server.has(template):
+            self.server.drop(name)
+            self.server.create(name, template)
+        else:
+            fill()
+            self.server.create(template, name)
+
 
 @pytest.fixture
 def databases(store: str, request: pytest.FixtureRequest) -> Iterator[Databases | None]:
@@ -408,15 +423,23 @@ def new_url(databases: Databases | None) -> Callable[[Path], str]:
     return lambda folder: f"sqlite:///{folder}/test.db" if databases is None else databases.url(folder)
 
 
+@pytest.fixture(scope="session")
+def new_ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a file with every table, to be copied."""
+    file = tmp_path_factory.mktemp("ground") / "ground.db"
+    make_tables(f"sqlite:///{file}")
+    return file
+
+
 @pytest.fixture
-def open_database(databases: Databases | None) -> Iterator[OpenDatabase]:
+def open_database(databases: Databases | None, new_ground: Path) -> Iterator[OpenDatabase]:
     """Give what opens the database of a folder, with every table; what a test left open is closed after it."""
     all_opened: list[Database] = []
 
     def opened(folder: Path) -> Database:
         url = f"sqlite:///{folder}/ground.db" if databases is None else databases.url(folder, "new_ground")
-        if databases is None:
-            make_tables(url)
+        if databases is None and not (folder / "ground.db").exists():
+            shutil.copy(new_ground, folder / "ground.db")
         all_opened.append(Database(url))
         return all_opened[-1]
 

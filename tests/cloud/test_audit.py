@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 import logging
 from pathlib import Path
+import shutil
 
 import pytest
 from sqlalchemy import Connection, create_engine, text
@@ -25,6 +27,7 @@ from cloud.sites.store import community_of
 from cloud.wire import GENESIS, digest
 
 from .audited import COUNT, END, come_late, live
+from .conftest import Databases
 from .ground import HALF_HOUR, NOON
 
 NOW = END + 2 * 86_400  # beyond the grace time
@@ -32,9 +35,21 @@ SECOND = NOON + HALF_HOUR
 
 
 @pytest.fixture
-def lived(config: Config) -> Config:
-    """Make a cloud with a community that has lived and is settled; what came late is corrected."""
+def lived(config: Config, databases: Databases | None, new_cloud: Path) -> Config:
+    """Make a cloud with a community that has lived and is settled; what came late is corrected. It lived only once."""
+    if databases is not None:
+        databases.renew(config.database_url, "lived", partial(_live, config))
+        return config
+    kept, own = new_cloud / "lived.db", config.key_file.with_name("cloud.db")
+    if kept.exists():
+        shutil.copy(kept, own)
+    else:
+        _live(config)
+        shutil.copy(own, kept)
+    return config
 
+
+def _live(config: Config) -> None:
     async def settled() -> None:
         database = Database(config.database_url)
         await database.write(live)
@@ -44,7 +59,6 @@ def lived(config: Config) -> Config:
         database.dispose()
 
     asyncio.run(settled())
-    return config
 
 
 def audited(config: Config, checks: Iterable[Check] = CHECKS) -> tuple[list[Finding], Report]:
