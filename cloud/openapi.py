@@ -146,6 +146,7 @@ def _security(public_url: str) -> dict[str, Any]:
         Scope.MANAGER.value: "who runs one community",
         Scope.OPERATOR.value: "who runs the cloud",
         Scope.UPPER.value: "an upper system, which only reads",
+        Scope.PROVIDER.value: "a power provider: its readings, its equipment, and what it must correct",
     }
     return {
         "oauth2": {

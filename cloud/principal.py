@@ -24,6 +24,7 @@ class Scope(StrEnum):
     MANAGER = "manager"  # runs one community
     OPERATOR = "operator"  # runs the cloud, so every community
     UPPER = "upper"  # an upper system: reads one community, or all, and countersigns what it has verified
+    PROVIDER = "provider"  # a power provider: tells its own readings and how loaded its equipment is
 
 
 STAFF = (Scope.OPERATOR, Scope.MANAGER)  # who runs a community

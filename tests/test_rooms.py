@@ -38,7 +38,7 @@ CLOUD_ROOMS: dict[str, set[str]] = {
     "tariff": {"sites", "hub"},
     "payment": {"sites", "ledger", "notice"},
     "settlement": {"sites", "ingest", "tariff", "ledger", "notice"},
-    "v2g": {"sites", "ingest", "hub", "tariff", "ledger", "notice"},
+    "v2g": {"sites", "ingest", "hub", "tariff", "ledger", "notice", "settlement"},  # after it: nothing there knows v2g
     "reservation": {"sites", "ledger", "notice"},
     "flexibility": {"sites", "ingest", "hub", "tariff", "reservation", "ledger", "notice"},
 }

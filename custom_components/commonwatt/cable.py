@@ -1,7 +1,8 @@
 """A cable's records are judged as they come: by the key it had when it was set up, and no other."""
 
 from .const import LOGGER
-from .v2g import Refused, SignedInterval, follows, parse_ocmf, signed_interval, verify
+from .v2g import verify
+from .wire import Refused, SignedInterval, follows, parse_ocmf, signed_interval
 
 
 class RecordJudge:

@@ -20,7 +20,7 @@ from custom_components.commonwatt.devices.mailbox import PAGES, TRIES, Mailbox
 from custom_components.commonwatt.devices.port import Answer
 from custom_components.commonwatt.devices.profile import load_profiles
 from custom_components.commonwatt.errors import DeviceError
-from custom_components.commonwatt.v2g import Ocmf, SignedInterval, parse_ocmf, signed_interval
+from custom_components.commonwatt.wire import Ocmf, SignedInterval, parse_ocmf, signed_interval
 from demo.register_map import Kind
 from demo.signed import SignedIntervals
 from demo.steered_server import SteeredServer

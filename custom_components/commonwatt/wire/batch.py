@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal, get_args
 
+from .cable import CABLES_MAX, CablePeriod, CableRecord, cable_period, cable_record
 from .strict import (
     INTEGER_MAX,
     VERSION,
@@ -26,6 +27,7 @@ from .tree import TAPS_MAX
 
 READINGS_MAX = 500  # tap intervals in one batch: far below BODY_BYTES_MAX, quick to verify
 INCIDENTS_MAX = 200
+RECORDS_MAX = 60  # signed records of cables in one batch, each of at most 4 KiB
 INTERVAL_SECONDS_MAX = 1800  # an interval's length divides half an hour
 
 type Quality = Literal["ok", "estimated", "missing", "reset"]
@@ -49,7 +51,8 @@ class TapColumns:
 class Intervals:
     """`count` intervals of `seconds` each from `start` on, half open, under tree revision `tree_rev`.
 
-    With `amends`, they measure better what was sent before as estimated, and take its place.
+    With `amends`, they measure better what was sent before as estimated, and take its place. `cables` are the V2G
+    cables plugged in at the site, which stand outside the tree.
     """
 
     start: int
@@ -58,6 +61,7 @@ class Intervals:
     tree_rev: int
     taps: Mapping[str, TapColumns]
     amends: bool = False
+    cables: tuple[CablePeriod, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Batch:
     made_at: int
     intervals: Intervals | None
     incidents: tuple[Incident, ...] = field(default=())
+    records: tuple[CableRecord, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Return the JSON data of this batch."""
@@ -94,8 +99,13 @@ class Batch:
             named = plain_members(self.intervals) | {"start": time_text(self.intervals.start), "taps": taps}
             if not self.intervals.amends:
                 del named["amends"]  # one that amends nothing is written as before there were amendments
+            named["cables"] = [plain_members(cable) for cable in self.intervals.cables]
+            if not self.intervals.cables:
+                del named["cables"]
             data["intervals"] = named
         data["incidents"] = [plain_members(incident) | {"at": time_text(incident.at)} for incident in self.incidents]
+        if self.records:
+            data["records"] = [plain_members(record) for record in self.records]
         return data
 
 
@@ -111,6 +121,7 @@ def parse_batch(raw: bytes) -> Batch:
         made_at=parse_time(take(data, "made_at", "batch"), "batch.made_at"),
         intervals=None if data.get("intervals") is None else _intervals(data),
         incidents=tuple(_incident(item) for item in items(data, "incidents", "batch", INCIDENTS_MAX)),
+        records=tuple(cable_record(item, "batch.records") for item in items(data, "records", "batch", RECORDS_MAX)),
     )
 
 
@@ -135,7 +146,15 @@ def _intervals(batch: Mapping[str, Any]) -> Intervals:
             identifier(tap_id, f"{where}.taps"): _columns(member, count, f"{where}.taps.{tap_id}")
             for tap_id, member in taps.items()
         },
+        cables=_cables(data, count, f"{where}.cables"),
     )
+
+
+def _cables(data: Mapping[str, Any], count: int, where: str) -> tuple[CablePeriod, ...]:
+    found = tuple(cable_period(item, count, where) for item in items(data, "cables", "batch.intervals", CABLES_MAX))
+    if len({(item.at, item.cable) for item in found}) != len(found):
+        raise WireError(where, "names a cable twice in one interval")
+    return found
 
 
 def _amends(data: Mapping[str, Any], where: str) -> bool:

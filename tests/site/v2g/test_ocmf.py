@@ -9,18 +9,17 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from custom_components.commonwatt.v2g import (
-    TEXT_BYTES_MAX,
+from custom_components.commonwatt.v2g import key_of, verify
+from custom_components.commonwatt.wire import (
     Ocmf,
     Reason,
     Refused,
     SignedInterval,
     follows,
-    key_of,
     parse_ocmf,
     signed_interval,
-    verify,
 )
+from custom_components.commonwatt.wire.ocmf import TEXT_BYTES_MAX
 
 from .papers import EXPORT, HALF_HOUR, PUBLIC, key, payload, public, reading, sign
 

@@ -18,7 +18,7 @@ class Listed:
 
 
 GRANTS = {
-    Scope.OPERATOR: (Scope.MANAGER, Scope.UPPER, Scope.OWNER),
+    Scope.OPERATOR: (Scope.MANAGER, Scope.UPPER, Scope.OWNER, Scope.PROVIDER),
     Scope.MANAGER: (Scope.UPPER, Scope.OWNER),  # never staff: nobody makes its own equal
 }
 """By role, the scopes of the clients of a community it may make and stop."""

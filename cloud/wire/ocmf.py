@@ -1,4 +1,4 @@
-"""A record in the Open Charge Metering Format (S.A.F.E. e.V., OCMF 1.x) is read strictly; nothing is believed here yet.
+"""A record in the Open Charge Metering Format (S.A.F.E. e.V., OCMF 1.x) is read strictly; nothing is believed here.
 
 `OCMF|{payload}|{signature}`: what is signed are the bytes of the payload section as they stand, so they are kept and
 never written anew.
@@ -76,7 +76,9 @@ class Ocmf:
     """A record as it was read; `payload` and `signature` are for whoever knows the key.
 
     `context` is T in a transaction, F outside one; `number` counts on by one in each context. `serial` is the signing
-    meter's, or its gateway's where the meter has none. `user` is set where a user was assigned.
+    meter's, or its gateway's where the meter has none. `user` is set where a user was assigned. `site` is the charge
+    point (`CI`), which for a cable is the site it was plugged in at; `place` its latitude and longitude in millionths
+    of a degree (`XP`), `vehicle` the car behind it (`XV`): the open register map's own members, signed like the rest.
     """
 
     context: Literal["T", "F"]
@@ -87,6 +89,9 @@ class Ocmf:
     payload: bytes
     algorithm: str | None
     signature: bytes
+    site: str | None = None
+    place: tuple[int, int] | None = None
+    vehicle: str | None = None
 
 
 class _No(Exception):  # noqa: N818
@@ -129,7 +134,26 @@ def _record(text: str) -> Ocmf:
         payload=_bytes(sections[1]),
         algorithm=_text(signed, "SA", "") or None,
         signature=_signature(signed),
+        site=_text(payload, "CI", "") or None,
+        place=_place(payload),
+        vehicle=_text(payload, "XV", "") or None,
     )
+
+
+def _place(payload: Mapping[str, Any]) -> tuple[int, int] | None:
+    place = payload.get("XP")
+    if place is None:
+        return None
+    if not isinstance(place, list) or len(place) != 2:
+        raise _No("member_wrong", "XP")
+    return _degrees(place[0], 90), _degrees(place[1], 180)
+
+
+def _degrees(value: Any, most: int) -> int:
+    exponent = value.as_tuple().exponent if isinstance(value, Decimal) else None
+    if exponent != 0 or abs(value) > most * 1_000_000:
+        raise _No("member_wrong", "XP")
+    return int(value)
 
 
 def _user(payload: Mapping[str, Any], *, in_transaction: bool) -> str | None:
