@@ -1,6 +1,7 @@
 """Commonwatt, the site: measures every tap, nets it by owner, keeps it, and works without its cloud."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from .runtime import HANDOVERS, open_site, outbox_not_ready, site_folder
 from .services import async_setup_services
 from .site import rehang_orphans
 from .transfers import clear_transfers
+from .visitors import remove_gone
 from .yaml_hubs import watch_yaml_hubs
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -52,6 +54,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) -
     forwarded = False
     try:
         await runtime.coordinator.async_config_entry_first_refresh()
+        await runtime.visits.async_start()
         hardware = Hardware(hass, entry.entry_id, runtime)
         hardware.async_register()
         runtime.arrivals = Arrivals(hass, runtime.coordinator, runtime.devices, hardware)
@@ -63,6 +66,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) -
         entry.async_on_unload(runtime.coordinator.async_add_listener(adopted.async_look))
         # measuring must go on when every entity is disabled
         entry.async_on_unload(runtime.coordinator.async_add_listener(_nothing))
+        entry.async_on_unload(runtime.coordinator.async_add_listener(partial(remove_gone, hass, entry)))
         watch_yaml_hubs(hass, entry, runtime.coordinator.taps)
         if runtime.supply is not None:
             await runtime.supply.async_start()
@@ -104,6 +108,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: CommonwattConfigEntry) 
     """
     hass.data.get(HANDOVERS, {}).pop(entry.entry_id, None)
     clear_issues(hass, entry.entry_id)
+    clear_gone(hass, entry.entry_id, ())
     await register_store(hass, entry.entry_id).async_remove()
     clear_exchanged(hass, entry.entry_id)
     clear_transfers(hass, entry.entry_id)

@@ -9,6 +9,7 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigFlowResult,
     ConfigSubentryFlow,
+    OptionsFlow,
 )
 from homeassistant.const import CONF_CODE, CONF_NAME, CONF_URL
 from homeassistant.core import callback
@@ -32,6 +33,7 @@ from .flows import schemas
 from .flows.discovery import DiscoveryFlow
 from .flows.pairing import FormErrors, Joining, async_claim_key, async_pair, fault_key, release_key
 from .flows.tap import FLOWS
+from .flows.visiting import VisitingOptions
 from .flows.words import WordError, clean_code, clean_name, clean_url
 from .link import SiteKey
 from .runtime import site_folder
@@ -53,6 +55,13 @@ class CommonwattConfigFlow(DiscoveryFlow, domain=DOMAIN):
     def async_get_supported_subentry_types(cls, config_entry: ConfigEntry[Any]) -> dict[str, type[ConfigSubentryFlow]]:
         """Offer every kind of device."""
         return dict(FLOWS)
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry[Any]) -> OptionsFlow:
+        """Offer the standing consent to visiting cables."""
+        return VisitingOptions()
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -24,6 +24,10 @@ CONF_CLOUD_KEY: Final = "cloud_key"
 
 CONF_SEND_PLACE: Final = "send_place"
 
+# What its options hold: whether visiting cables are added by themselves, and below which tap.
+CONF_VISITING_CABLES: Final = "visiting_cables"
+CONF_VISITING_TAP: Final = "visiting_tap"
+
 SUBENTRY_METER: Final = "meter"
 SUBENTRY_TAP: Final = "tap"
 SUBENTRY_CHARGER: Final = "charger"
@@ -58,6 +62,7 @@ CONF_UNIT_ID: Final = "unit_id"
 CONF_PROFILE: Final = "profile"
 CONF_SERIAL: Final = "serial"
 CONF_PUBLIC_KEY: Final = "public_key"  # of a cable, as it was met first: DER in hex
+CONF_VISITOR: Final = "visitor"  # a cable that was added by the standing consent, and goes by itself
 CONF_BREAKER_ENTITY: Final = "breaker_entity"
 CONF_ESSENTIAL: Final = "essential"
 SECTION_MORE_OPTIONS: Final = "more_options"

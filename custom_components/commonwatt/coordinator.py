@@ -19,13 +19,14 @@ from .devices.poll import DevicePoll
 from .devices.port import Device
 from .errors import OutboxError
 from .handover import Handover
-from .issues import clear_issue, raise_issue
 from .link import KeptInterval
 from .metering import Boundary, TapMeter, begin, ready
+from .periods import NOTE_PERIODS, CablePeriods
 from .site import SiteSettings, TapConfig, tree_taps
 from .slices import Breath, Teller
-from .state import OwnerState, SiteState
+from .state import SiteState, added, owner_states
 from .store import Store
+from .trouble import OutboxTrouble
 from .watch import MeterWatch
 
 if TYPE_CHECKING:
@@ -70,12 +71,15 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         self._watch = MeterWatch(taps, settings.time_scale, announced=announced, heard_ms=heard_ms)
         clear_exchanged(hass, entry.entry_id, kept=taps.keys() - announced)
         self._teller = Teller(self._listeners, self._spawn)
+        heard = {} if handover is None else handover.cables
+        self.periods = CablePeriods(taps, settings.interval_seconds, heard, settings.time_scale)
+        self.listen_periods = self.periods.listen
         self._handover = handover
         self._meters: dict[str, TapMeter] = {}
         self._totals_wh: dict[str, int] = {}
         self._latest: KeptInterval | None = None
         self._depth = 0
-        self._outbox_fails = False
+        self._trouble = OutboxTrouble(hass, entry.entry_id, entry.title)
         self._planted: dict[str, wire.TreeTap] | None = None
         self._next_end = 0
         self._patient_until = 0.0
@@ -88,7 +92,7 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         try:
             await self._async_go_on()
         except OutboxError as error:
-            self._tell_outbox_failed(error)
+            self._trouble.begins(error)
             raise UpdateFailed(
                 translation_domain=DOMAIN,
                 translation_key="outbox_failed",
@@ -103,6 +107,7 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         """
         now, seconds = dt_util.utcnow().timestamp(), self.settings.interval_seconds
         last_end, self._latest, boundaries, self._totals_wh = await self._store.async_begin()
+        self.periods.go_on_with(await self._store.async_note(NOTE_PERIODS))
         self._next_end = self._boundary_after(now if last_end is None else last_end)
         self._patient_until = now + GRACE_POLLS * self._poll_s
         handover = self._handover
@@ -143,6 +148,7 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
             if meter.integrated != integrated:
                 meter = replace(meter, integrated=integrated)
             self._meters[tap] = self._watch.heard(tap, meter, outcome)
+            self.periods.heard(tap, outcome)
             await breath.take()
 
     def _integrated(self, tap: str) -> bool:
@@ -159,10 +165,9 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
             del self._watch.incidents[: len(told)]
             self._depth = await self._store.async_depth()
         except OutboxError as error:
-            self._tell_outbox_failed(error)
+            self._trouble.begins(error)
         else:
-            self._outbox_fails = False
-            clear_issue(self.hass, self.config_entry.entry_id, "outbox_failed")
+            self._trouble.over()
 
     @property
     def _patience_s(self) -> float:
@@ -177,16 +182,19 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
             end, seconds = self._next_end, self.settings.interval_seconds
             rev, tree = await self._store.async_tree_at(end - seconds)
             meters = {tap: meter for tap, meter in self._meters.items() if tap in self.taps or tap in tree}
-            made = cut(meters, tree, rev, end, round(self._poll_s * 1000))
+            poll_ms = round(self._poll_s * 1000)
+            made = cut(meters, tree, rev, end, poll_ms, cables=self.periods.cables)
+            closed = self.periods.close(end, tree, made.measured)
             if made.interval is not None:
-                await self._store.async_keep(made.interval, made.boundaries)
+                interval = replace(made.interval, cables=closed.periods.cables)
+                await self._store.async_keep(interval, made.boundaries, {NOTE_PERIODS: closed.memory_text})
                 kept = True
-                self._latest = made.interval
-                for owner, net_wh in made.interval.net_wh.items():
-                    self._totals_wh[owner] = self._totals_wh.get(owner, 0) + net_wh
+                self._latest = interval
+                self._totals_wh = added(self._totals_wh, interval.net_wh)
             self._meters = dict(made.meters)
             self._next_end = end + seconds
             self._watch.closed(made.qualities)
+            self.periods.kept(closed)
         if kept and self.cloud is not None:
             self.cloud.nudge()
 
@@ -233,24 +241,12 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
             return True
         return all(ready(self._meters[tap], end) for tap in self.taps)
 
-    def _tell_outbox_failed(self, error: OutboxError) -> None:
-        if not self._outbox_fails:
-            LOGGER.error("%s: the outbox failed, nothing is lost yet: %s", self.name, error.detail)
-        self._outbox_fails = True
-        raise_issue(self.hass, self.config_entry.entry_id, "outbox_failed", {"error": error.detail})
-
     def state(self) -> SiteState:
         """Return what is known now."""
         latest = self._latest
         return SiteState(
             taps=dict(self._watch.states),
-            owners={
-                owner: OwnerState(
-                    last_wh=None if latest is None else latest.net_wh.get(owner, 0),
-                    total_wh=self._totals_wh.get(owner, 0),
-                )
-                for owner in self.owners
-            },
+            owners=owner_states(self.owners, None if latest is None else latest.net_wh, self._totals_wh),
             last_end=None if latest is None else latest.end,
             cloud=None if self.cloud is None else self.cloud.state,
             depth=self._depth,
@@ -290,7 +286,7 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
             try:
                 _, tree = await self._store.async_tree_at(self._next_end - seconds)
             except OutboxError as error:
-                self._tell_outbox_failed(error)
+                self._trouble.begins(error)
                 return None
             sources = {tap: config.source for tap, config in self.taps.items()}
-            return Handover(seconds, self._meters, tree, sources, self._watch.heard_ms)
+            return Handover(seconds, self._meters, tree, sources, self._watch.heard_ms, self.periods.heard_of)

@@ -4,23 +4,36 @@ from collections.abc import Mapping, Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from .link import KeptBoundary, KeptInterval
-from .metering import TapInterval, TapMeter, TapTree, close, net, plant
+from .metering import TapInterval, TapMeter, TapTree, close, close_visiting, net, plant
 from .wire import Quality, TapColumns, TreeTap
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The meters after a boundary, what is to be kept (None if no tap had an interval), and how sure each tap was."""
+    """The meters after a boundary, what is to be kept (None if no tap had an interval), and what was measured."""
 
     meters: Mapping[str, TapMeter]
     interval: KeptInterval | None
     boundaries: Mapping[str, KeptBoundary]
-    qualities: Mapping[str, Quality]
+    measured: Mapping[str, TapInterval]
+
+    @property
+    def qualities(self) -> dict[str, Quality]:
+        """How sure each interval is."""
+        return {tap: interval.quality for tap, interval in self.measured.items()}
 
 
-def cut(meters: Mapping[str, TapMeter], taps: Mapping[str, TreeTap], rev: int | None, end: int, poll_ms: int) -> Cut:
+def cut(
+    meters: Mapping[str, TapMeter],
+    taps: Mapping[str, TreeTap],
+    rev: int | None,
+    end: int,
+    poll_ms: int,
+    *,
+    cables: AbstractSet[str] = frozenset(),
+) -> Cut:
     """Close boundary `end` (s) of every meter, and net the interval over the tree that was valid in it."""
-    closed = {tap: close(meter, end, poll_ms) for tap, meter in meters.items()}
+    closed = {tap: (close_visiting if tap in cables else close)(meter, end, poll_ms) for tap, meter in meters.items()}
     after = {tap: meter for tap, (meter, _) in closed.items()}
     intervals = {tap: interval for tap, (_, interval) in closed.items() if interval is not None}
     # a cable is measured like a tap, and stands in no tree
@@ -33,7 +46,7 @@ def cut(meters: Mapping[str, TapMeter], taps: Mapping[str, TreeTap], rev: int | 
             for tap, meter in after.items()
             if (at := meter.closed) is not None
         },
-        qualities={tap: interval.quality for tap, interval in intervals.items()},
+        measured=intervals,
     )
 
 

@@ -13,6 +13,7 @@ from .hardware import owner_identifier, tap_identifier
 from .site import TapConfig
 from .sources import ModbusSource
 from .state import TapState
+from .wire import CablePeriod
 
 # Of a quantity that is not listed here it is only said that it is told: a place, a site, a car, whatever comes later.
 TOLD: frozenset[Quantity] = frozenset(
@@ -52,9 +53,12 @@ TOLD: frozenset[Quantity] = frozenset(
         "agreement",
         "signed_number",
         "signed_valid",
+        "period_seconds",
     }
 )
 WITHHELD = "withheld"
+
+PERIOD = ("energy_wh", "connected", "agreement", "meter_wh", "consumption_wh", "before_wh")
 
 
 async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: CommonwattConfigEntry) -> dict[str, Any]:
@@ -120,7 +124,13 @@ def _tap(entry: CommonwattConfigEntry, tap: TapConfig) -> dict[str, Any]:
         "reset_at_ms": state.reset_at_ms,
         "reading": None if state.reading is None else asdict(state.reading),
         **_device(runtime.devices[tap.tap], state, own_words=isinstance(source, ModbusSource)),
+        **_period(site.periods.last_of(tap.tap)),
     }
+
+
+def _period(period: CablePeriod | None) -> dict[str, Any]:
+    """Return how a cable and the meter agreed last; never whose car it was, nor where."""
+    return {} if period is None else {"period": {name: getattr(period, name) for name in PERIOD}}
 
 
 def _device(device: Device, state: TapState, *, own_words: bool) -> dict[str, Any]:

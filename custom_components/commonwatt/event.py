@@ -1,4 +1,4 @@
-"""What happens: to an owner's supply, as a cut; at a charger, as a car that comes."""
+"""What happens: to an owner's supply, as a cut; at a charger, as a car that comes; at a cable, as a permission."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from .charging import ChargerHappening, happenings
 from .coordinator import CommonwattConfigEntry
 from .devices.port import Quantity, Value
 from .entity import OwnerEntity, TapEntity
+from .guest import Happening as VisitHappening
 from .runtime import SiteRuntime
 from .site import TapConfig
 from .supply import Happening, Supply
@@ -22,6 +23,11 @@ from .wish import KINDS_WITH_A_CAR
 PARALLEL_UPDATES = 0
 
 SUPPLY = EventEntityDescription(key="supply", translation_key="supply", event_types=list(get_args(Happening.__value__)))
+
+
+VISIT = EventEntityDescription(
+    key="visit", translation_key="visit", event_types=list(get_args(VisitHappening.__value__))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +56,9 @@ async def async_setup_entry(
         return ChargerEvent(runtime, tap, description)
 
     runtime.arrivals.async_join(Platform.EVENT, CHARGER, make, async_add_entities)
+    for tap in runtime.visits.guests:
+        config = runtime.coordinator.taps[tap]
+        async_add_entities([VisitEvent(runtime, config)], config_subentry_id=config.subentry_id)
     if (supply := runtime.supply) is not None:
         async_add_entities([SupplyEvent(runtime, owner, supply) for owner in runtime.coordinator.owners])
 
@@ -74,6 +83,35 @@ class SupplyEvent(OwnerEntity, EventEntity):
 
     @callback
     def _heard(self, happening: Happening, about: Mapping[str, Any]) -> None:
+        self._trigger_event(happening, dict(about))
+        self.async_show()
+
+
+class VisitEvent(TapEntity, EventEntity):
+    """Tells what happened last at a cable: it came or went, it may do more or less, the meter contradicts it."""
+
+    def __init__(self, runtime: SiteRuntime, tap: TapConfig) -> None:
+        """Listen to the site's visits."""
+        super().__init__(runtime, tap, VISIT)
+        self._visits = runtime.visits
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self.async_on_remove(self._visits.listen(self._tap, self._heard))
+
+    @property
+    @override
+    def available(self) -> bool:
+        return True  # what the cloud says of a cable comes without it
+
+    @property
+    @override
+    def _face(self) -> object:
+        return None
+
+    @callback
+    def _heard(self, happening: VisitHappening, about: Mapping[str, Any]) -> None:
         self._trigger_event(happening, dict(about))
         self.async_show()
 

@@ -115,7 +115,8 @@ def _spread(gap: Sequence[KeptInterval], taps: dict[str, TreeTap]) -> list[KeptI
         measured = {tap: parts[place] for tap, parts in columns.items()}
         netting = net(tree, {tap: (part.import_wh, part.export_wh) for tap, part in measured.items()})
         better = {tap: _columns(item.taps[tap], part) for tap, part in measured.items()}
-        found.append(replace(item, taps=better, net_wh=netting.net_wh, grid_wh=netting.grid_wh))
+        # of its cables the first word stands
+        found.append(replace(item, taps=better, net_wh=netting.net_wh, grid_wh=netting.grid_wh, cables=()))
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .metering import TapMeter, exchange
+from .periods import Heard
 from .site import TapConfig
 from .sources import Source, same_meter
 from .wire import TreeTap
@@ -11,13 +12,17 @@ from .wire import TreeTap
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """The meters, the tree they were netted over, which device each tap had, and when each was heard last, in ms."""
+    """The meters, the tree they were netted over, which device each tap had, and when each was heard last, in ms.
+
+    `cables` is what the cables told in the open interval.
+    """
 
     seconds: int
     meters: Mapping[str, TapMeter]
     tree: Mapping[str, TreeTap]
     sources: Mapping[str, Source]
     heard_ms: Mapping[str, int]
+    cables: Mapping[str, Heard]
 
     def announced(self, taps: Mapping[str, TapConfig]) -> set[str]:
         """Return the taps that a person gave another device meanwhile: their registers may begin elsewhere."""

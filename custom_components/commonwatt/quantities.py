@@ -17,7 +17,8 @@ from homeassistant.const import (
 )
 
 from .arrivals import QuantityDescription
-from .devices.port import Agreement, ChargerState, Kind, Permission, Quantity
+from .devices.port import ChargerState, Kind, Permission, Quantity
+from .wire import Verdict
 from .wish import KINDS_WITH_A_CAR
 
 TAP: frozenset[Kind] = frozenset({"tap"})
@@ -281,7 +282,7 @@ PLUGGED_AT: tuple[QuantitySensorDescription, ...] = (
         quantity="agreement",
         kinds=CABLE,
         device_class=SensorDeviceClass.ENUM,
-        options=list(get_args(Agreement.__value__)),
+        options=list(get_args(Verdict.__value__)),
     ),
 )
 

@@ -25,6 +25,7 @@ from .issues import clear_issue, raise_issue, show_issue
 from .keeper import RegisterKeeper
 from .link import CloudClient, SiteKey
 from .metering import TreeError, plant
+from .records import async_shelve
 from .site import (
     SiteSettings,
     TapConfig,
@@ -39,6 +40,7 @@ from .site import (
 from .store import Store
 from .supply import NOTICE_CREDIT, Parts, Prices, Supply
 from .transfers import Transfers, async_take_up
+from .visits import Visits
 from .wish import KINDS_WITH_A_CAR, Wish
 
 HANDOVERS: HassKey[dict[str, Handover]] = HassKey(f"{DOMAIN}_handovers")
@@ -61,6 +63,7 @@ class SiteRuntime:
     keeper: RegisterKeeper
     key_id: str
     device_id: str
+    visits: Visits
     wishes: dict[str, Wish] = field(default_factory=dict)
     arrivals: Arrivals = field(init=False)
     closed: bool = False
@@ -72,6 +75,7 @@ class SiteRuntime:
         self.closed = True
         if self.supply is not None:
             await self.supply.async_stop()
+        await self.visits.async_stop()
         if self.cloud is not None:
             await self.cloud.async_stop()
         if (handover := await self.coordinator.async_end()) is not None:
@@ -160,6 +164,10 @@ async def _build(hass: HomeAssistant, entry: CommonwattConfigEntry, store: Store
     supply = None
     if cloud is not None:
         supply = _supply(hass, entry, cloud, Parts(store, coordinator, breakers, prices_of(cloud)))
+    visits = Visits(hass, entry, store, coordinator, devices)
+    await visits.async_open()
+    if cloud is not None:
+        await async_shelve(store, devices, coordinator.periods, cloud.nudge)
     site_device = dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,
         identifiers={(DOMAIN, entry.data[CONF_KEY_ID])},
@@ -170,7 +178,7 @@ async def _build(hass: HomeAssistant, entry: CommonwattConfigEntry, store: Store
     key_id = entry.data[CONF_KEY_ID]
     wishes = {tap.tap: Wish() for tap in taps.values() if tap.kind in KINDS_WITH_A_CAR}
     return SiteRuntime(
-        coordinator, store, cloud, supply, devices, breakers, profiles, keeper, key_id, site_device.id, wishes
+        coordinator, store, cloud, supply, devices, breakers, profiles, keeper, key_id, site_device.id, visits, wishes
     )
 
 

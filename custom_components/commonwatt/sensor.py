@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import override
 
 from homeassistant.components.sensor import (
@@ -24,6 +25,7 @@ from .runtime import SiteRuntime
 from .state import CloudState, OwnerState, SiteState
 from .supply import Supply
 from .tap_sensors import add_tap_sensors
+from .visit_sensors import add_reward_sensors, visit_sensor
 
 PARALLEL_UPDATES = 0
 
@@ -207,7 +209,8 @@ async def async_setup_entry(
     if (supply := runtime.supply) is not None:
         site += [CreditReserve(runtime, owner, supply) for owner in runtime.coordinator.owners]
     async_add_entities(site)
-    add_tap_sensors(hass, runtime, async_add_entities)
+    add_tap_sensors(runtime, partial(visit_sensor, runtime), async_add_entities)
+    add_reward_sensors(hass, runtime, async_add_entities)
 
 
 class OwnerSensor(OwnerEntity, SensorEntity):

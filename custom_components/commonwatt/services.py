@@ -13,6 +13,7 @@ from .const import CONF_OWNER, DOMAIN, SUBENTRY_CABLE
 from .coordinator import CommonwattConfigEntry
 from .gaps import async_setup_gaps
 from .hardware import tap_identifier
+from .own_cable import async_setup_own_cable
 from .site import SiteSettings, TapConfig, is_paired
 from .transfers import raise_transfer
 from .verification import async_setup_verification
@@ -28,6 +29,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
     """Offer the actions, also while no site runs."""
     hass.services.async_register(DOMAIN, SERVICE_TRANSFER_TAP, async_transfer_tap, schema=TRANSFER_TAP)
     async_setup_gaps(hass)
+    async_setup_own_cable(hass)
     async_setup_verification(hass)
 
 

@@ -1,6 +1,6 @@
 """What the site knows at this moment, as one value: the entities show it and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .devices.port import Quantity, Value
@@ -58,3 +58,18 @@ class SiteState:
     last_end: int | None = None
     cloud: CloudState | None = None
     depth: int = 0
+
+
+def owner_states(
+    owners: Iterable[str], last_wh: Mapping[str, int] | None, total_wh: Mapping[str, int]
+) -> dict[str, OwnerState]:
+    """Return each owner's net energy; `last_wh` is None before the first interval."""
+    return {
+        owner: OwnerState(None if last_wh is None else last_wh.get(owner, 0), total_wh.get(owner, 0))
+        for owner in owners
+    }
+
+
+def added(total_wh: Mapping[str, int], net_wh: Mapping[str, int]) -> dict[str, int]:
+    """Return each owner's total with one interval more."""
+    return {**total_wh, **{owner: total_wh.get(owner, 0) + one_wh for owner, one_wh in net_wh.items()}}

@@ -7,6 +7,7 @@ from typing import Self
 from .const import LOGGER, OUTBOX_FILE
 from .errors import OutboxError
 from .link import KeptBoundary, KeptInterval, Outbox
+from .link.outbox import NO_NOTES
 from .thread import OutboxThread
 from .wire import Incident, TreeTap
 
@@ -74,9 +75,15 @@ class Store:
             await self.run(self.outbox.nets),
         )
 
-    async def async_keep(self, interval: KeptInterval, boundaries: Mapping[str, KeptBoundary]) -> None:
-        """Keep an interval and the boundary it ends at durably."""
-        await self.run(self.outbox.keep_interval, interval, boundaries)
+    async def async_keep(
+        self, interval: KeptInterval, boundaries: Mapping[str, KeptBoundary], notes: Mapping[str, str] = NO_NOTES
+    ) -> None:
+        """Keep an interval, the boundary it ends at and notes of it durably."""
+        await self.run(self.outbox.keep_interval, interval, boundaries, (), notes)
+
+    async def async_note(self, name: str) -> str | None:
+        """Return the note kept under a name."""
+        return await self.run(self.outbox.note, name)
 
     async def async_report(self, incidents: Iterable[Incident]) -> None:
         """Keep incidents for the cloud; a site without one has nobody to report to."""

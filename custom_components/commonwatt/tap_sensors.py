@@ -12,7 +12,6 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import EntityCategory, Platform, UnitOfEnergy, UnitOfPower
-from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
@@ -100,8 +99,16 @@ REGISTERS: tuple[RegisterDescription, ...] = (
 )
 
 
-def add_tap_sensors(hass: HomeAssistant, runtime: SiteRuntime, add: AddConfigEntryEntitiesCallback) -> None:
-    """Add to every tap what it always has, then what its device tells, now or later."""
+type MakeVisitSensor = Callable[[TapConfig, QuantitySensorDescription], SensorEntity | None]
+
+
+def add_tap_sensors(
+    runtime: SiteRuntime, make_visit_sensor: MakeVisitSensor, add: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add to every tap what it always has, then what its device tells, now or later.
+
+    Of a cable that the cloud knows, some is better known by the site: `make_visit_sensor` makes those.
+    """
     for tap in runtime.coordinator.taps.values():
         sensors: list[SensorEntity] = [PowerSensor(runtime, tap, POWER), OwnerName(runtime, tap, OWNER)]
         sensors += [RegisterSensor(runtime, tap, register) for register in REGISTERS if tap.kind in register.kinds]
@@ -111,7 +118,7 @@ def add_tap_sensors(hass: HomeAssistant, runtime: SiteRuntime, add: AddConfigEnt
 
     def make(tap: TapConfig, description: QuantitySensorDescription) -> SensorEntity:
         made = EnergyNeeded if description is ENERGY_NEEDED else QuantitySensor
-        return made(runtime, tap, description)
+        return make_visit_sensor(tap, description) or made(runtime, tap, description)
 
     runtime.arrivals.async_join(Platform.SENSOR, QUANTITY_SENSORS, make, add)
 

@@ -40,6 +40,12 @@ class FakeCloud:
     notices: dict[str, str] = field(default_factory=dict)
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
     documents: dict[str, Callable[[Mapping[str, str]], dict[str, Any]]] = field(default_factory=dict)
+    site_key: str | None = None  # public, of a site that a test paired by itself
+    cables: dict[str, wire.Standing] = field(default_factory=dict)
+    visits: list[wire.Visit] = field(default_factory=list)
+    visit_refusal: web.Response | None = None
+    registered: list[dict[str, Any]] = field(default_factory=list)
+    stolen: list[str] = field(default_factory=list)
     clock_ahead_ms: int = 0
     secrets: int = 0
 
@@ -60,6 +66,10 @@ class FakeCloud:
         app.router.add_get("/v1/sites/{site}/notices", self._list_notices)
         app.router.add_post("/v1/sites/{site}/notices/{notice}/ack", self._ack)
         app.router.add_get("/v1/sites/{site}/ws", self._listen)
+        app.router.add_post("/v1/sites/{site}/visits", self._visit)
+        app.router.add_get("/v1/sites/{site}/cables/{cable}", self._standing)
+        app.router.add_post("/v1/sites/{site}/cables", self._register)
+        app.router.add_post("/v1/sites/{site}/cables/{cable}/stolen", self._stolen)
         app.router.add_get("/v1/sites/{site}/{document}", self._document)
         app.on_shutdown.append(self._hang_up)
         return app
@@ -112,6 +122,31 @@ class FakeCloud:
         if made is None:
             return problem(404, "not-found", "nothing is served at this path")
         return self._signed(made(request.query))
+
+    async def _visit(self, request: web.Request) -> web.Response:
+        raw = await request.read()
+        asked = wire.parse_visit(raw)
+        if self.visit_refusal is not None:
+            return copied(self.visit_refusal)
+        assert self.site_key is not None
+        verify_detached(self.site_key, request.headers[wire.SIGNATURE_HEADER], raw)
+        self.visits.append(asked)
+        return self._signed(self.cables.get(asked.cable, standing(asked.cable, "denied", "unknown-cable")))
+
+    async def _standing(self, request: web.Request) -> web.Response:
+        if (told := self.cables.get(request.match_info["cable"])) is None:
+            return problem(404, "not-found", "no such cable has been plugged in here")
+        return self._signed(told)
+
+    async def _register(self, request: web.Request) -> web.Response:
+        self.registered.append(await request.json())
+        return self._signed({"state": "active"}, 201)
+
+    async def _stolen(self, request: web.Request) -> web.Response:
+        self.stolen.append(request.match_info["cable"])
+        return self._signed(
+            {"cable": self.stolen[-1], "state": "stolen", "since": "2026-11-21T05:00:00Z", "owner": "anna"}
+        )
 
     async def _head(self, request: web.Request) -> web.Response:
         if not self.batches:
@@ -172,6 +207,15 @@ class FakeCloud:
     def _signed(self, message: object, status: int = 200) -> web.Response:
         raw = wire.to_bytes(message)
         return web.Response(status=status, body=raw, headers={wire.SIGNATURE_HEADER: self.key.sign(raw)})
+
+
+def standing(
+    cable: str, permission: wire.Permission = "allowed", cause: wire.Cause = "none", **more: Any
+) -> wire.Standing:
+    """Return what a cable may do at this cloud's site."""
+    told: dict[str, Any] = {"since": 1_795_237_200, "soc_floor_percent": 30}
+    told |= {"tolerance_wh": 100, "tolerance_percent": 10} | more
+    return wire.Standing(cable, SITE, permission, cause, **told)
 
 
 def copied(response: web.Response) -> web.Response:

@@ -126,8 +126,7 @@ class Scribe:
         by_cause = {item.link.cause: item for item in books}
         lines = tuple(self.line(at, by_cause) for at in range(len(self.nets)))
         corrections = (self.correction(by_cause),)
-        purchase = by_cause["purchase:p1"].link
-        movements = (Movement(purchase.valued_at, "purchase", purchase.cause, self.purchase_micro, 0, purchase.number),)
+        movements = self.movements(by_cause)
         marks = [EntryMark(item.link.number, item.link.made_at, item.link.hash) for item in books]
         root = payload_of(seal("lane", DAY, marks, GENESIS))
         tree = levels([bytes.fromhex(item.link.hash) for item in books])
@@ -150,6 +149,11 @@ class Scribe:
             entries=entries,
         )
         return page, root
+
+    def movements(self, by_cause: Mapping[str, Booked]) -> tuple[Movement, ...]:
+        """Return what moved Anna's points beside energy."""
+        purchase = by_cause["purchase:p1"].link
+        return (Movement(purchase.valued_at, "purchase", purchase.cause, self.purchase_micro, 0, purchase.number),)
 
     def line(self, at: int, by_cause: Mapping[str, Booked]) -> Line:
         """Return Anna's line of an interval."""
@@ -205,14 +209,14 @@ def totals(lines: tuple[Line, ...], corrections: tuple[Correction, ...], movemen
         corrections_micro=sum(item.points_micro for item in corrections),
         movements_micro=sum(item.points_micro for item in movements),
         fees_micro=sum(item.fee_micro for item in movements),
-        rewards_micro=0,
+        rewards_micro=sum(item.points_micro for item in movements if item.kind == "v2g-reward"),
     )
 
 
 def proven(item: Booked, tree: Any) -> ProvenEntry:
     """Return an entry as Anna may see it, under the day's root."""
     index = item.link.number - 1
-    own = item.link.cause == "purchase:p1"
+    own = item.link.cause == "purchase:p1" or item.link.cause.startswith("v2g-")
     return ProvenEntry(
         public=public(item.link),
         document=item.document.decode(),

@@ -98,6 +98,7 @@ async def test_a_poll_of_a_cable_is_one_request_and_tells_all_of_it(hass: HomeAs
         "vehicle_id": "JN1AZ0000",
         "user_id": "dora",
         "signed_number": 0,
+        "period_seconds": 1_800,
     }
     assert answer.papers == ()
 

@@ -6,7 +6,7 @@ import re
 
 from homeassistant.helpers.entity import EntityDescription
 
-from custom_components.commonwatt import binary_sensor, event, number, select, switch, time
+from custom_components.commonwatt import binary_sensor, event, number, select, switch, time, visit_sensors
 from custom_components.commonwatt.quantities import QUANTITY_SENSORS
 from custom_components.commonwatt.sensor import OWNER_SENSORS, SITE_SENSORS
 from custom_components.commonwatt.tap_sensors import OWNER, POWER, QUALITY, REGISTERS
@@ -17,13 +17,22 @@ TYPES = "sensor|binary sensor|switch|number|select|time|event"
 ROW = re.compile(rf"^\| ([^|]+) \| ({TYPES}) \|([^|]*)\| (on|off) \|", re.MULTILINE)
 
 BY_PLATFORM: dict[str, tuple[EntityDescription, ...]] = {
-    "sensor": (POWER, QUALITY, OWNER, *REGISTERS, *QUANTITY_SENSORS, *OWNER_SENSORS, *SITE_SENSORS),
+    "sensor": (
+        POWER,
+        QUALITY,
+        OWNER,
+        *REGISTERS,
+        *QUANTITY_SENSORS,
+        *visit_sensors.REWARDS,
+        *OWNER_SENSORS,
+        *SITE_SENSORS,
+    ),
     "binary sensor": (binary_sensor.CUT_OFF, *binary_sensor.CHARGING),
     "switch": (switch.BREAKER, *switch.SWITCHES),
     "number": (number.CHARGE_NEEDED, *number.NUMBERS),
-    "select": select.SELECTS,
+    "select": (*select.SELECTS, select.VISIT_MODE),
     "time": (time.DEPARTURE,),
-    "event": event.CHARGER,
+    "event": (*event.CHARGER, event.VISIT),
 }
 
 

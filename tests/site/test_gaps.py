@@ -9,7 +9,7 @@ import pytest
 from custom_components.commonwatt.errors import OutboxError
 from custom_components.commonwatt.gaps import Spread, spread_gaps
 from custom_components.commonwatt.link import KeptInterval, Outbox
-from custom_components.commonwatt.wire import GENESIS, Head, Quality, TapColumns, parse_batch
+from custom_components.commonwatt.wire import GENESIS, CablePeriod, Head, Quality, TapColumns, parse_batch
 
 from .link.material import LENGTH, SITE, START, TREE, boundaries, key
 
@@ -27,7 +27,8 @@ def interval(number: int, ev_wh: int, ev_register_wh: int, quality: Quality) -> 
         "main": TapColumns("anna", None, (100,), (0,), ((100 * (number + 1), 0),), ("ok",)),
         "ev": TapColumns("ben", "anna", (ev_wh,), (0,), ((ev_register_wh, 0),), (quality,)),
     }
-    return KeptInterval(START + number * LENGTH, LENGTH, 1, taps, {"anna": 100 - ev_wh, "ben": ev_wh}, -100)
+    cables = (CablePeriod(0, "CWC-1", "main", 0, True, "unknown"),)
+    return KeptInterval(START + number * LENGTH, LENGTH, 1, taps, {"anna": 100 - ev_wh, "ben": ev_wh}, -100, cables)
 
 
 @pytest.fixture
@@ -58,6 +59,7 @@ def test_a_gap_is_sent_again_spread_evenly(outbox: Outbox) -> None:
     assert sent.taps["ev"].register_wh == ((74, 0), (107, 0), (140, 0))
     assert sent.taps["ev"].quality == ("estimated",) * 3
     assert sent.taps["main"].import_wh == (100,) * 3
+    assert sent.cables == (), "of cables the first word stands"
     amended = outbox.amended(START, END)
     assert [item.interval.net_wh for item in amended] == [{"anna": 66, "ben": 34}] + [{"anna": 67, "ben": 33}] * 2
     assert {item.batch for item in amended} == {(batch.epoch, batch.seq, batch.hash)}

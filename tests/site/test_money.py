@@ -32,6 +32,7 @@ class Statement:
     def __init__(self) -> None:
         self.lines: list[dict[str, Any]] = []
         self.corrections: list[dict[str, Any]] = []
+        self.movements: list[dict[str, Any]] = []
         self.asked: list[Mapping[str, str]] = []
 
     def settle(self, start: int, net_wh: int, local_wh: int, points_micro: int) -> None:
@@ -43,6 +44,10 @@ class Statement:
         """Add a correction."""
         self.corrections.append({"booked_at": wire.time_text(booked_at), "points_micro": points_micro})
 
+    def move(self, at: int, kind: str, points_micro: int) -> None:
+        """Add points that moved beside energy."""
+        self.movements.append({"at": wire.time_text(at), "kind": kind, "points_micro": points_micro})
+
     def __call__(self, query: Mapping[str, str]) -> dict[str, Any]:
         """Give out a page; whoever wants proof is told of nothing."""
         if "proof" in query:
@@ -53,7 +58,8 @@ class Statement:
         following = due[2]["start"] if len(due) > 2 else None
         until_text = following or end
         booked = [item for item in self.corrections if start <= item["booked_at"] < until_text]
-        return {"v": 1, "lines": due[:2], "corrections": booked, "next": following}
+        moved = [item for item in self.movements if start <= item["at"] < until_text]
+        return {"v": 1, "lines": due[:2], "corrections": booked, "movements": moved, "next": following}
 
 
 @pytest.fixture
@@ -122,6 +128,22 @@ async def test_todays_cost_and_local_share_are_shown(
     assert state.attributes["unit_of_measurement"] == "EUR"
     assert state.attributes["device_class"] == "monetary"
     assert state.attributes["state_class"] == "total"
+
+
+async def test_a_visiting_cars_energy_leaves_the_cost_once_and_rewards_are_no_cost(
+    hass: HomeAssistant, statement: Statement, start: Callable[..., Any], clock: FrozenDateTimeFactory
+) -> None:
+    """The line has the guest's energy in it; what is given back for it is counted, what a car has earned is not."""
+    clock.move_to(dt_util.utc_from_timestamp(TEN + 5 * HALF_HOUR))
+    statement.settle(TEN, 1000, 0, -30_000_000)
+    statement.move(TEN + HALF_HOUR, "v2g-host", 24_000_000)
+    statement.move(TEN + HALF_HOUR, "v2g-reward", 7_000_000)
+    statement.move(TEN + HALF_HOUR, "purchase", 50_000_000)
+    entry = await start()
+    await until(hass, lambda: value(hass, entry, "cost_today") != "unknown")
+    assert float(value(hass, entry, "cost_today")) == 0.06
+    await fetched(hass, entry, statement)
+    assert max((await sums(hass, entry, "cost")).values()) == 0.06
 
 
 async def test_without_a_currency_cost_is_in_points_and_there_are_no_cost_statistics(

@@ -129,6 +129,7 @@ EXTRA: dict[Kind, dict[Quantity, Value]] = {
         "user_id": "user-9",
         "signed_number": 41,
         "signed_valid": True,
+        "period_seconds": 1800,
     },
     "battery": {"soc_percent": 71, "capacity_wh": 10_000, "set_point_w": 800, "mode": "auto"},
 }
@@ -136,7 +137,13 @@ COMMANDS: dict[Kind, dict[Command, Range]] = {
     "tap": {},
     "meter": {},
     "charger": CAR_COMMANDS,
-    "cable": CAR_COMMANDS | {"set_point_w": Range(-6000, 6000, 100), "site_id": Range(), "permission": Range()},
+    "cable": CAR_COMMANDS
+    | {
+        "set_point_w": Range(-6000, 6000, 100),
+        "site_id": Range(),
+        "permission": Range(),
+        "period_seconds": Range(1, 1800),
+    },
     "battery": {"set_point_w": Range(-5000, 5000, 10), "mode": Range(options=("auto", "manual"))},
 }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import string
 from typing import Any
 
-from homeassistant.config_entries import ConfigFlow, ConfigSubentryFlow
+from homeassistant.config_entries import ConfigFlow, ConfigSubentryFlow, OptionsFlow
 from homeassistant.data_entry_flow import FlowHandler, FlowManager, FlowResultType, section
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
@@ -71,6 +71,8 @@ class Words:
             return f"config_subentries.{kind}", self._texts["config_subentries"].get(kind, {})
         if isinstance(flow, ConfigFlow):
             return "config", self._texts["config"]
+        if isinstance(flow, OptionsFlow):
+            return "options", self._texts["options"]
         issue = ir.async_get(flow.hass).async_get_issue(DOMAIN, flow.context["issue_id"])
         key = issue.translation_key if issue is not None else None
         return f"issues.{key}.fix_flow", self._texts["issues"].get(key, {}).get("fix_flow", {})

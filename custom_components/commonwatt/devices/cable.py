@@ -1,9 +1,9 @@
 """A V2G cable on the open register map: beside what it shows, it hands on the intervals it signed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 import logging
-from typing import override
+from typing import Protocol, override
 
 from modbus_connection import ModbusError, ModbusUnit
 
@@ -23,6 +23,21 @@ LOGGER = logging.getLogger(__name__)
 
 # Says whether a record is the cable's own and is what it must be; the rule lies in another room.
 type Judge = Callable[[str], bool]
+
+
+class Shelf(Protocol):
+    """Where the records of one cable are kept."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is not known yet where to begin."""
+
+    @property
+    def after(self) -> int | None:
+        """The number up to which others are known to have fetched them; None where nobody knows of any."""
+
+    async def async_keep(self, texts: Sequence[str], through: int) -> bool:
+        """Keep records, and that the mailbox was read up to a number; tell whether that is done for good."""
 
 
 class CableDevice(ModbusDevice):
@@ -45,6 +60,8 @@ class CableDevice(ModbusDevice):
         super().__init__(unit, profile, serial, bus)
         self._mailbox = Mailbox(unit)
         self._judge = judge
+        self._shelf: Shelf | None = None
+        self._followed: int | None = None
         self._fetched = after
         self._valid: bool | None = None
         self._stuck = False
@@ -60,7 +77,8 @@ class CableDevice(ModbusDevice):
         """Return what it tells; records that cannot be fetched now come with a later poll."""
         answer = await super().async_read()
         newest = answer.values.get("signed_number")
-        papers = await self._papers() if isinstance(newest, int) and newest != (self._fetched or 0) else ()
+        ready = self._shelf is None or self._follow(self._shelf)
+        papers = await self._papers() if ready and isinstance(newest, int) and newest != (self._fetched or 0) else ()
         if self._valid is None:
             return replace(answer, papers=papers)
         return replace(answer, values={**answer.values, "signed_valid": self._valid}, papers=papers)
@@ -75,6 +93,35 @@ class CableDevice(ModbusDevice):
             return identity
         except ModbusError as error:
             raise fault(error, connected=self._unit.connected) from error
+
+    def believe(self, judge: Judge) -> None:
+        """Let somebody else judge its records from now on: who knows its key better than a first meeting did."""
+        self._judge = judge
+
+    async def async_proof(self) -> str | None:
+        """Return the newest record it signed, which proves that it has its key; None where there is none to read.
+
+        Raises DeviceError if the cable is silent.
+        """
+        try:
+            async with self._one_at_a_time:
+                held = await self._mailbox.async_held()
+                raw = await self._mailbox.async_record(held[-1]) if held else None
+        except ModbusError as error:
+            raise fault(error, connected=self._unit.connected) from error
+        return _text(raw)
+
+    def keep_on(self, shelf: Shelf, through: int | None) -> None:
+        """Hand each record to who keeps it before it counts as fetched; `through` is the number kept last."""
+        self._shelf = shelf
+        self._fetched = through
+
+    def _follow(self, shelf: Shelf) -> bool:
+        """Leave out what others have fetched meanwhile; tell whether it is known where to go on."""
+        if shelf.after is not None and shelf.after != self._followed:
+            self._followed = shelf.after
+            self._fetched = max(shelf.after, self._fetched or 0)
+        return self._fetched is not None or not shelf.waits
 
     async def _papers(self) -> tuple[str, ...]:
         papers: list[str] = []
@@ -93,8 +140,13 @@ class CableDevice(ModbusDevice):
             self._stuck = True
         else:
             self._stuck = False
+        if fetched is not None and fetched != self._fetched and not await self._kept(papers, fetched):
+            return ()  # the mailbox is asked for them again
         self._fetched = fetched  # only now: a read that is given up on the way has handed nothing on
         return tuple(papers)
+
+    async def _kept(self, papers: Sequence[str], through: int) -> bool:
+        return self._shelf is None or await self._shelf.async_keep(papers, through)
 
     def _wanted(self, held: range) -> range:
         """Return the numbers to fetch now. Numbers that begin anew are those of another key."""

@@ -50,11 +50,14 @@ type Quantity = Literal[
     "user_id",
     "signed_number",
     "signed_valid",
+    "period_seconds",
 ]
 QUANTITIES: frozenset[Quantity] = frozenset(get_args(Quantity.__value__))
 
 # What a device may be told. Each is also a quantity, which says what the device made of it.
-type Command = Literal["charge", "current_limit_a", "mode", "set_point_w", "site_id", "permission", "agreement"]
+type Command = Literal[
+    "charge", "current_limit_a", "mode", "set_point_w", "site_id", "permission", "agreement", "period_seconds"
+]
 COMMANDS: frozenset[Command] = frozenset(get_args(Command.__value__))
 
 type ChargerState = Literal[

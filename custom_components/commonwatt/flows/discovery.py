@@ -30,12 +30,14 @@ from ..const import (
     DOMAIN,
     LOGGER,
     SOURCE_MODBUS,
+    SUBENTRY_CABLE,
 )
 from ..devices.line import TcpLine
 from ..devices.port import DeviceIdentity, Kind
 from ..devices.profile import Profile
 from ..site import TapConfig, next_tap_id, tap_configs
 from ..sources import ModbusSource
+from ..visitors import async_welcome, welcoming
 from . import schemas
 from .base import async_running_site
 from .details import About
@@ -81,7 +83,16 @@ class DiscoveryFlow(ConfigFlow):
             remember(self.hass, serial, discovery_info)
             return self.async_abort(reason="no_site")
         self.context["title_placeholders"] = {"name": self._name}
+        if self._kind == SUBENTRY_CABLE and await self._async_welcomed():
+            return self.async_abort(reason="device_added")
         return await self.async_step_zeroconf_site()
+
+    async def _async_welcomed(self) -> bool:
+        """Tell whether the cable was added under a host's standing consent."""
+        if (entry := welcoming(sites(self.hass))) is None:
+            return False
+        await async_running_site(entry)
+        return await async_welcome(self.hass, entry, self._name, self._source, self._identity)
 
     async def _async_identify(self, info: ZeroconfServiceInfo, found: FormErrors) -> bool:
         """Find out which of our register maps answers there."""

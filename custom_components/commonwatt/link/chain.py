@@ -2,18 +2,27 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import batched
 from sqlite3 import Connection
+from typing import Final, Literal
 
 from ..errors import OutboxError
 from ..wire import BODY_BYTES_MAX, Answer, Batch, Head, Incident, digest, to_bytes
-from . import amendments
+from . import amendments, records as cable_records
 from .database import mark_of
-from .kept import KeptInterval, SealedBatch, interval_of
+from .kept import KeptInterval, Remark, SealedBatch, interval_of
 from .packing import columns_of, packs
 
 INCIDENTS_MAX = 200  # as the wire has it
+REMARKS_MAX = 100
 NEVER = 0  # the batch number of what is never sent
-INTERVAL, AMENDMENT = "interval", "amendment"  # the tables a batch's intervals lie in
+INTERVAL: Final = "interval"  # the tables a batch's intervals lie in
+AMENDMENT: Final = "amendment"
+
+# Intervals, incidents and records of one batch, and the table that its intervals lie in.
+type Content = tuple[
+    tuple[KeptInterval, ...], list[tuple[int, Incident]], list[cable_records.Waiting], Literal["interval", "amendment"]
+]
 
 BATCH = "SELECT epoch, seq, raw, signature, hash, result FROM batch"
 
@@ -61,10 +70,10 @@ def _has(db: Connection, head: Head) -> bool:
 def seal(db: Connection, position: Position, site: str, now: int, sign: Callable[[bytes], str]) -> tuple[Position, int]:
     """Pack, number, sign and store what waits; return the new end of the chain and how many batches were made."""
     count = 0
-    for pack, incidents, table in _contents(db):
+    for pack, incidents, records, table in _contents(db):
         intervals = columns_of(pack, amends=table == AMENDMENT) if pack else None
-        values = tuple(incident for _, incident in incidents)
-        batch = Batch(site, position.epoch, position.seq + 1, position.hash, now, intervals, values)
+        values, signed = tuple(value for _, value in incidents), tuple(record for _, record in records)
+        batch = Batch(site, position.epoch, position.seq + 1, position.hash, now, intervals, values, signed)
         raw = to_bytes(batch)
         if len(raw) > BODY_BYTES_MAX:
             raise OutboxError(f"a batch of {len(raw)} bytes cannot be sent")
@@ -74,6 +83,7 @@ def seal(db: Connection, position: Position, site: str, now: int, sign: Callable
         sealed_now = [(*number, interval.start) for interval in pack]
         db.executemany(f"UPDATE {table} SET epoch = ?, seq = ? WHERE start = ?", sealed_now)  # noqa: S608 our own words
         db.executemany("UPDATE incident SET epoch = ?, seq = ? WHERE id = ?", [(*number, row) for row, _ in incidents])
+        cable_records.sealed(db, records, *number)
         position = Position(batch.epoch, batch.seq, sealed.hash)
         count += 1
     return position, count
@@ -102,6 +112,15 @@ def refuse(db: Connection, epoch: int, seq: int, reason: str) -> None:
     db.execute("UPDATE batch SET result = 'refused', reason = ? WHERE epoch = ? AND seq = ?", (reason, epoch, seq))
 
 
+def remarks(db: Connection) -> list[Remark]:
+    """Return the batches that the cloud held or refused, newest first, with its reasons."""
+    query = (
+        "SELECT epoch, seq, result, reason FROM batch WHERE result IN ('held', 'refused')"
+        " ORDER BY epoch DESC, seq DESC LIMIT ?"
+    )
+    return [Remark(*row) for row in db.execute(query, (REMARKS_MAX,)).fetchall()]
+
+
 def prune(db: Connection, before: int) -> None:
     """Delete what the cloud acknowledged before a time, from the start of each epoch; the newest batch always stays."""
     keep = db.execute(
@@ -114,6 +133,7 @@ def prune(db: Connection, before: int) -> None:
         db.execute("DELETE FROM batch WHERE epoch = ? AND seq < ?", (epoch, first_kept.get(epoch, 2**62)))
     gone = "seq IS NOT NULL AND (epoch, seq) NOT IN (SELECT epoch, seq FROM batch)"
     db.execute(f"DELETE FROM incident WHERE {gone} AND at < ?", (before,))  # noqa: S608 our own words
+    db.execute(f"DELETE FROM record WHERE {gone} AND kept_at < ?", (before,))  # noqa: S608 our own words
     db.execute(
         f"DELETE FROM interval WHERE {gone} AND start < ? AND start < (SELECT max(start) FROM interval)",  # noqa: S608
         (before,),
@@ -121,28 +141,31 @@ def prune(db: Connection, before: int) -> None:
     db.execute(f"DELETE FROM amendment WHERE {gone} AND start < ?", (before,))  # noqa: S608
 
 
-def _contents(db: Connection) -> Iterator[tuple[tuple[KeptInterval, ...], list[tuple[int, Incident]], str]]:
+def _contents(db: Connection) -> Iterator[Content]:
     """Yield what goes into each batch and the table its intervals lie in: first what was measured, then amendments.
 
-    Incidents ride along with intervals, and alone only when there are too many. Intervals under a tree that the cloud
-    refused wait for one that it takes.
+    Incidents and the records of cables ride along with intervals, and alone only when there are too many. Intervals
+    under a tree that the cloud refused wait for one that it takes.
     """
+    rows = db.execute("SELECT id, at, kind, tap, detail FROM incident WHERE seq IS NULL ORDER BY id").fetchall()
     incidents = [
-        (row[0], Incident(*row[1:]))
-        for row in db.execute("SELECT id, at, kind, tap, detail FROM incident WHERE seq IS NULL ORDER BY id")
+        [*part] for part in batched(((row[0], Incident(*row[1:])) for row in rows), INCIDENTS_MAX, strict=False)
     ]
+    records = [*cable_records.waiting(db)]
     waiting = db.execute(
         "SELECT start, seconds, tree_rev, body FROM interval WHERE seq IS NULL"
         " AND tree_rev NOT IN (SELECT rev FROM tree WHERE state = 'refused') ORDER BY start"
     ).fetchall()
     for pack in packs(interval_of(*row) for row in waiting):
-        yield pack, incidents[:INCIDENTS_MAX], INTERVAL
-        incidents = incidents[INCIDENTS_MAX:]
+        yield pack, _first(incidents), _first(records), INTERVAL
     for pack in packs(amendments.waiting(db)):
-        yield pack, [], AMENDMENT
-    while incidents:
-        yield (), incidents[:INCIDENTS_MAX], INTERVAL
-        incidents = incidents[INCIDENTS_MAX:]
+        yield pack, [], [], AMENDMENT
+    while incidents or records:
+        yield (), _first(incidents), _first(records), INTERVAL
+
+
+def _first[T](portions: list[list[T]]) -> list[T]:
+    return portions.pop(0) if portions else []
 
 
 def _store(db: Connection, batch: Batch, sealed: SealedBatch) -> None:

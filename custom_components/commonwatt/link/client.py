@@ -164,6 +164,10 @@ class CloudClient:
         reply = await self._ask("GET", path)
         return self._signed(lambda raw: raw, reply), reply.signature or ""
 
+    async def ask_signed(self, method: str, path: str, raw: bytes) -> bytes:
+        """Ask with the site's signature over `raw`; return the answer's bytes, which the cloud signed."""
+        return self._signed(lambda raw: raw, await self._ask(method, path, raw, {SIGNATURE_HEADER: self.key.sign(raw)}))
+
     async def post(self, path: str, body: Mapping[str, Any], *, method: str = "POST") -> bytes:
         """Ask the cloud to do something; return its answer's bytes. A no of the cloud's is CloudRefused."""
         return (await self._ask(method, path, to_bytes(dict(body)))).body

@@ -13,7 +13,7 @@ from ..wire import digest
 _LOGGER = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x43574F42  # "CWOB"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 CHECKPOINT_PAGES = 1000  # SQLite's own default: 4 MB of what was written last may lie beside the file
 RESERVE_BYTES = 1024 * 1024  # on a full disk even deleting needs space: giving this up makes room to go on
 
@@ -47,6 +47,13 @@ SCHEMA_SINCE: Mapping[int, tuple[str, ...]] = {
         """CREATE TABLE amendment (
             start INTEGER PRIMARY KEY, seconds INTEGER NOT NULL, tree_rev INTEGER, body TEXT NOT NULL,
             mark TEXT NOT NULL, epoch INTEGER, seq INTEGER) STRICT""",
+    ),
+    4: (
+        """CREATE TABLE record (
+            id INTEGER PRIMARY KEY, cable TEXT NOT NULL, hash TEXT NOT NULL, kept_at INTEGER NOT NULL, ocmf TEXT,
+            mark TEXT NOT NULL, epoch INTEGER, seq INTEGER, UNIQUE (cable, hash)) STRICT""",
+        "CREATE INDEX record_waiting ON record (id) WHERE seq IS NULL",
+        "CREATE INDEX record_by_batch ON record (seq, epoch)",
     ),
 }
 
@@ -216,10 +223,14 @@ def verify(connection: sqlite3.Connection) -> None:
         ("tree", "rev, valid_from, body"),
         ("keepsake", "name, body"),
         ("paper", "kind, name, raw, signature, kept_at"),
+        ("record", "cable, hash, kept_at"),
     ):
         for *protected, mark in connection.execute(f"SELECT {members}, mark FROM {table}"):  # noqa: S608 our own words
             if mark != mark_of(*protected):
                 raise OutboxError(f"{table} {protected[0]} is not as it was stored")
+    for cable, ocmf, its_hash in connection.execute("SELECT cable, ocmf, hash FROM record WHERE ocmf IS NOT NULL"):
+        if digest(ocmf.encode()) != its_hash:
+            raise OutboxError(f"a record of {cable} is not as it was stored")
 
 
 def _write_reserve(path: Path) -> None:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import json
 from typing import Any, Literal
 
-from ..wire import TapColumns, TreeTap, to_bytes
+from ..wire import CablePeriod, TapColumns, TreeTap, to_bytes
+from ..wire.cable import cable_period
+from ..wire.strict import plain_members
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class KeptBoundary:
 class KeptInterval:
     """One interval of the site: what each boundary tap measured (columns of one item), and each owner's net energy.
 
-    Without a tree revision (the site is not paired yet) it stays here and is never sent.
+    `cables` is what was measured at its V2G cables, each as number 0. Without a tree revision (the site is not paired
+    yet) it stays here and is never sent.
     """
 
     start: int
@@ -31,6 +34,7 @@ class KeptInterval:
     taps: Mapping[str, TapColumns]
     net_wh: Mapping[str, int]
     grid_wh: int
+    cables: tuple[CablePeriod, ...] = ()
 
     @property
     def end(self) -> int:
@@ -71,14 +75,18 @@ class Remark:
 def interval_text(interval: KeptInterval) -> str:
     """Write what an interval's row holds beside its start, length and tree revision."""
     taps = {tap: _plain_columns(columns) for tap, columns in interval.taps.items()}
-    return to_bytes({"taps": taps, "net_wh": dict(interval.net_wh), "grid_wh": interval.grid_wh}).decode()
+    data = {"taps": taps, "net_wh": dict(interval.net_wh), "grid_wh": interval.grid_wh}
+    if interval.cables:
+        data["cables"] = [plain_members(cable) for cable in interval.cables]
+    return to_bytes(data).decode()
 
 
 def interval_of(start: int, seconds: int, tree_rev: int | None, text: str) -> KeptInterval:
     """Read an interval's row."""
     data = json.loads(text)
     taps = {tap: _columns(columns) for tap, columns in data["taps"].items()}
-    return KeptInterval(start, seconds, tree_rev, taps, data["net_wh"], data["grid_wh"])
+    cables = tuple(cable_period(cable, 1, "interval.cables") for cable in data.get("cables", []))
+    return KeptInterval(start, seconds, tree_rev, taps, data["net_wh"], data["grid_wh"], cables)
 
 
 def boundaries_text(boundaries: Mapping[str, KeptBoundary]) -> str:

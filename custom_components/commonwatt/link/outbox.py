@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 import json
 from pathlib import Path
 from sqlite3 import Connection
+from types import MappingProxyType
 from typing import Any, Self
 
 from ..errors import OutboxError
 from ..wire import Answer, Head, Incident, Notice, Settings, TreeTap, parse_settings, to_bytes
-from . import amendments, chain, papers, trees, witness
+from . import amendments, chain, notices, papers, records, trees, witness
 from .database import Database, mark_of
 from .keepsakes import claim as _claim, keep as _keep, kept as _kept
 from .kept import (
@@ -27,7 +28,7 @@ from .papers import Paper
 from .witness import Witnessed
 
 KEPT_SECONDS = 400 * 86_400  # statements of a year and its audit can be verified from these bytes alone
-REMARKS_MAX = 100
+NO_NOTES: Mapping[str, str] = MappingProxyType({})
 
 
 class Outbox:
@@ -57,9 +58,13 @@ class Outbox:
         self._database.resume()
 
     def keep_interval(
-        self, interval: KeptInterval, boundaries: Mapping[str, KeptBoundary], incidents: Sequence[Incident] = ()
+        self,
+        interval: KeptInterval,
+        boundaries: Mapping[str, KeptBoundary],
+        incidents: Sequence[Incident] = (),
+        notes: Mapping[str, str] = NO_NOTES,
     ) -> None:
-        """Keep an interval, the boundaries of all taps at its end and what happened in it: all or nothing.
+        """Keep an interval, the boundaries of all taps at its end, what happened in it and notes of it: all or nothing.
 
         An interval without a tree revision or without taps is kept for this site alone and never sent.
         """
@@ -82,12 +87,28 @@ class Outbox:
             totals = {owner: nets.get(owner, 0) + interval.net_wh.get(owner, 0) for owner in {*nets, *interval.net_wh}}
             _keep(db, "nets", to_bytes(totals).decode())
             _keep_incidents(db, incidents)
+            for name, note in notes.items():
+                _keep(db, f"note.{name}", note)
 
         self._database.write(change)
 
     def keep_incidents(self, incidents: Sequence[Incident]) -> None:
         """Keep incidents; they ride along with the next batch."""
         self._database.write(lambda db: _keep_incidents(db, incidents))
+
+    def keep_records(self, cable: str, texts: Sequence[str], through: int, now: int) -> bool:
+        """Keep what a cable signed and up to which number; they ride along with the next batch. False: no room now."""
+
+        def change(db: Connection) -> bool:
+            kept, incidents = records.keep(db, cable, texts, through, now)
+            _keep_incidents(db, incidents)
+            return kept
+
+        return self._database.write(change)
+
+    def records_through(self, cable: str) -> int | None:
+        """Return the number of the record of a cable that was kept last."""
+        return self._database.read(lambda db: records.through(db, cable))
 
     def boundaries(self) -> dict[str, KeptBoundary]:
         """Return the boundaries of the taps that had one at the end of the latest interval."""
@@ -185,11 +206,7 @@ class Outbox:
 
     def remarks(self) -> list[Remark]:
         """Return the batches that the cloud held or refused, newest first, with its reasons."""
-        query = (
-            "SELECT epoch, seq, result, reason FROM batch WHERE result IN ('held', 'refused')"
-            " ORDER BY epoch DESC, seq DESC LIMIT ?"
-        )
-        return [Remark(*row) for row in self._database.read(lambda db: db.execute(query, (REMARKS_MAX,)).fetchall())]
+        return self._database.read(chain.remarks)
 
     def depth(self) -> int:
         """Return how many intervals wait to be sealed plus how many batches wait to be answered."""
@@ -199,24 +216,11 @@ class Outbox:
 
     def accept_notice(self, notice: Notice) -> bool:
         """Remember a notice's id and keep its body as the latest of its kind, in one; False if it was seen before."""
-
-        def change(db: Connection) -> bool:
-            row = (notice.id, notice.expires_at)
-            if db.execute("INSERT OR IGNORE INTO notice (id, expires_at) VALUES (?, ?)", row).rowcount == 0:
-                return False
-            kept = _kept(db, f"notice.{notice.kind}")
-            if kept is None or json.loads(kept)["issued_at"] <= notice.issued_at:
-                body = {"issued_at": notice.issued_at, "body": dict(notice.body)}
-                _keep(db, f"notice.{notice.kind}", to_bytes(body).decode())
-            return True
-
-        return self._database.write(change)
+        return self._database.write(lambda db: notices.accept(db, notice))
 
     def notice(self, kind: str) -> dict[str, Any] | None:
         """Return the body of the notice of a kind that was issued last."""
-        kept = self._database.read(lambda db: _kept(db, f"notice.{kind}"))
-        body: dict[str, Any] | None = None if kept is None else json.loads(kept)["body"]
-        return body
+        return self._database.read(lambda db: notices.latest(db, kind))
 
     def keep_settings(self, settings: Settings) -> None:
         """Keep the cloud's settings, to start with while it cannot be reached."""

@@ -1,8 +1,9 @@
 """Packing: kept intervals that belong together become the content of one batch."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from ..wire import GENESIS, READINGS_MAX, Batch, Incident, Intervals, TapColumns, parse_batch, to_bytes
+from ..wire import CABLES_MAX, GENESIS, READINGS_MAX, Batch, Incident, Intervals, TapColumns, parse_batch, to_bytes
 from .kept import KeptInterval
 
 INCIDENT_DETAIL_MAX = 500  # as the wire has it
@@ -12,7 +13,7 @@ def packs(kept: Iterable[KeptInterval]) -> Iterator[tuple[KeptInterval, ...]]:
     """Group intervals, given in order of time, as long as they adjoin, are alike, and stay within a batch's size."""
     pack: list[KeptInterval] = []
     for interval in kept:
-        if pack and not (_adjoins(pack[-1], interval) and (len(pack) + 1) * len(interval.taps) <= READINGS_MAX):
+        if pack and not (_adjoins(pack[-1], interval) and _fits(pack, interval)):
             yield tuple(pack)
             pack = []
         pack.append(interval)
@@ -40,12 +41,13 @@ def columns_of(pack: Sequence[KeptInterval], *, amends: bool = False) -> Interva
             for tap, columns in first.taps.items()
         },
         amends=amends,
+        cables=tuple(replace(cable, at=at) for at, interval in enumerate(pack) for cable in interval.cables),
     )
 
 
 def check(interval: KeptInterval) -> None:
     """Raise WireError for an interval that no batch could carry: better before it is kept than in the queue."""
-    intervals = Intervals(interval.start, interval.seconds, 1, interval.tree_rev or 1, interval.taps)
+    intervals = replace(columns_of((interval,)), tree_rev=interval.tree_rev or 1)
     parse_batch(to_bytes(Batch("check", 1, 1, GENESIS, interval.end, intervals)))
 
 
@@ -53,6 +55,11 @@ def sendable(incident: Incident) -> Incident:
     """Return the incident as the wire takes it: its words printable and not too many."""
     words = "".join(mark if mark.isprintable() else " " for mark in incident.detail or "")
     return Incident(incident.at, incident.kind, incident.tap, words[:INCIDENT_DETAIL_MAX] or None)
+
+
+def _fits(pack: Sequence[KeptInterval], interval: KeptInterval) -> bool:
+    cables = sum(len(item.cables) for item in (*pack, interval))
+    return (len(pack) + 1) * len(interval.taps) <= READINGS_MAX and cables <= CABLES_MAX
 
 
 def _adjoins(before: KeptInterval, after: KeptInterval) -> bool:

@@ -8,6 +8,7 @@ from .reading import Limits, RawReading, Reading, Refused, RefusedReason, Reset
 from .spread import gaps, spread
 from .standing import Standing, stand
 from .tree import TapTree, TreeError, plant
+from .visiting import close_visiting
 
 __all__ = [
     "Boundary",
@@ -28,6 +29,7 @@ __all__ = [
     "begin",
     "carried",
     "close",
+    "close_visiting",
     "exchange",
     "gaps",
     "integrate",

@@ -1,4 +1,4 @@
-"""Reads what a statement says of energy: its intervals and corrections, page by page."""
+"""Reads what a statement says of energy: its intervals, corrections and visiting cars, page by page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from .tally import Moved, Settled
 
 WHERE = "statement"
 LINES_MAX = 100_000
+HOST_KIND = "v2g-host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ def read_page(raw: bytes) -> Page:
     data = load(raw, WHERE)
     lines = [_line(item) for item in _list(data, "lines")]
     corrections = [_correction(item) for item in _list(data, "corrections")]
+    corrections += [_visitors(item) for item in _list(data, "movements") if item.get("kind") == HOST_KIND]
     following = data.get("next")
     return Page(
         intervals=tuple(lines),
@@ -59,6 +61,13 @@ def _correction(item: Mapping[str, Any]) -> Moved:
     where = f"{WHERE}.corrections"
     booked_at = parse_time(take(item, "booked_at", where), where)
     return Moved(booked_at, -whole(take(item, "points_micro", where), where))
+
+
+def _visitors(item: Mapping[str, Any]) -> Moved:
+    """Read what takes a visiting car's energy out of the main owner's cost again: a line has it in."""
+    where = f"{WHERE}.movements"
+    at = parse_time(take(item, "at", where), where)
+    return Moved(at, -whole(take(item, "points_micro", where), where))
 
 
 def _list(data: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

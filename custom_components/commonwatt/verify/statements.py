@@ -9,6 +9,7 @@ from .entries import prove, roots_of
 from .finding import Findings, Report
 from .lines import check_lines, check_missing
 from .own import Own
+from .rewards import check_rewards
 from .sums import check_corrections, check_movements, check_order, check_sums
 
 FAR = 2**62  # as of a time after everything
@@ -55,6 +56,7 @@ def _verify_page(item: Kept, own: Own, found: Findings) -> None:
     check_missing(page, own, item.as_of, found)
     check_corrections(page, proven, own, found)
     check_movements(page, proven, found)
+    check_rewards(page, proven, found)
 
 
 def check_same(earlier: Statement, page: Statement, found: Findings) -> None:

@@ -10,6 +10,7 @@ from .entries import Proven
 from .finding import Findings
 from .lines import check_batch, check_share
 from .own import Own
+from .rewards import REWARD_KINDS
 
 
 def check_corrections(page: Statement, proven: Mapping[int, Proven], own: Own, found: Findings) -> None:
@@ -126,7 +127,7 @@ def check_sums(page: Statement, found: Findings) -> None:
         corrections_micro=sum(item.points_micro for item in corrections),
         movements_micro=sum(item.points_micro for item in movements),
         fees_micro=sum(item.fee_micro for item in movements),
-        rewards_micro=sum(item.points_micro for item in movements if item.kind == "reward"),
+        rewards_micro=sum(item.points_micro for item in movements if item.kind in REWARD_KINDS),
     )
     for name in Totals.__dataclass_fields__:
         found.equal(None, f"totals, {name}", getattr(page.totals, name), getattr(totals, name))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from custom_components.commonwatt.link import KeptBoundary, KeptInterval, SiteKey
-from custom_components.commonwatt.wire import Quality, TapColumns, TreeTap
+from custom_components.commonwatt.wire import CablePeriod, Quality, TapColumns, TreeTap
 
 SEED = bytes(range(32))
 CLOUD_SEED = bytes(range(32, 64))
@@ -28,14 +28,16 @@ def columns(owner: str, upstream: str | None, wh: int, register_wh: int, quality
     return TapColumns(owner, upstream, (wh,), (0,), ((register_wh, 0),), (quality,))
 
 
-def interval(number: int, *, rev: int | None = 1, taps: int = 2, length: int = LENGTH) -> KeptInterval:
+def interval(
+    number: int, *, rev: int | None = 1, taps: int = 2, length: int = LENGTH, cables: tuple[CablePeriod, ...] = ()
+) -> KeptInterval:
     """Return the n-th interval: the house takes 100 Wh, of which Ben takes 40; further taps are Ben's and idle."""
     measured = {
         "main": columns("anna", None, 100, 100 * (number + 1)),
         "ev": columns("ben", "anna", 40, 40 * (number + 1)),
     }
     measured |= {f"idle{index}": columns("ben", "anna", 0, 7) for index in range(taps - 2)}
-    return KeptInterval(START + number * length, length, rev, measured, {"anna": 60, "ben": 40}, -100)
+    return KeptInterval(START + number * length, length, rev, measured, {"anna": 60, "ben": 40}, -100, cables)
 
 
 def boundaries(number: int) -> dict[str, KeptBoundary]:

@@ -87,4 +87,4 @@ def test_an_outbox_of_the_first_version_goes_on(path: Path) -> None:
     outbox.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         assert db.execute("SELECT id FROM notice").fetchall() == [("n1",)]
-        assert db.execute("PRAGMA user_version").fetchone() == (3,)
+        assert db.execute("PRAGMA user_version").fetchone() == (4,)
