@@ -38,11 +38,14 @@ from .sites.access.clients.role import Listed
 from .sites.access.credentials import SECRET_BYTES, Client, reach_fits, secret_hmac, secret_text
 from .sites.access.http import secret_key
 from .sites.store import Community, communities
+from .v2g.audit.reports.store import report_findings
+from .v2g.audit.store import v2g_findings
 
 SHUTDOWN_SECONDS = 20  # requests under way may end within
 NEEDS = {
     Scope.OPERATOR: "neither --community nor --owner",
     Scope.UPPER: "no --owner",
+    Scope.PROVIDER: "no --owner",
     Scope.MANAGER: "--community and no --owner",
     Scope.OWNER: "--community and --owner",
 }
@@ -114,7 +117,7 @@ def _mirror_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]
 def _client_parsers(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add = actions.add_parser("add", help="add one, print its secret once")
     add.add_argument("--scope", choices=[scope.value for scope in Scope if scope is not Scope.SITE], required=True)
-    add.add_argument("--community", help="the one it is bound to: for manager and owner; upper without it reads all")
+    add.add_argument("--community", help="the one it is bound to; upper and provider without it reach all")
     add.add_argument("--owner", help="the one it is bound to: for scope owner")
     add.add_argument("--name", help="what a person calls it; by default its scope")
     listed = actions.add_parser("list", help="list those that are no sites")
@@ -209,14 +212,15 @@ async def _audit(config: Config, community: str | None) -> int:
 
 
 def _more_findings(conn: Connection, community: str) -> list[Finding]:
-    """Return what is wrong with the days' roots, and with payments held against their entries."""
+    """Return what is wrong with the days' roots, and with payments and cables held against their entries."""
     payments = [
         Finding(
             Place("payments", community, item.table, {"id": item.key}), "postings", item.posted_micro, item.due_micro
         )
         for item in payment_differences(conn, community)
     ]
-    return [*root_findings(community, root_faults(conn, community)), *payments]
+    cables = [*report_findings(conn, community), *v2g_findings(conn, community)]
+    return [*root_findings(community, root_faults(conn, community)), *payments, *cables]
 
 
 def _check_file(url: str) -> None:

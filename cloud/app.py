@@ -57,6 +57,20 @@ from .tariff import http as tariff_http
 from .tariff.http import PRICES_CHANGED
 from .tariff.quote import http as quote_http
 from .tariff.series import http as series_http
+from .v2g.cables import http as cables_http
+from .v2g.corrections import http as corrections_http
+from .v2g.corrections.delivery.client import Sender
+from .v2g.corrections.delivery.job import Deliverer
+from .v2g.corrections.http import PRIVATE_WEBHOOKS
+from .v2g.job import CableWork
+from .v2g.judgement import http as judgement_http
+from .v2g.permission import http as permission_http
+from .v2g.place import http as place_http
+from .v2g.provider.equipment import http as equipment_http
+from .v2g.provider.readings import http as supply_readings_http
+from .v2g.records import http as records_http
+from .v2g.terms import http as terms_http
+from .v2g.visits import http as visits_http
 from .wire import BODY_BYTES_MAX
 
 DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("document", dict)
@@ -92,6 +106,7 @@ def create_app(config: Config, clock_ms: Callable[[], int] = wall_clock_ms) -> w
     app[GATE] = Gate()
     app[PROVIDERS] = providers(stripe_webhook_secret=config.stripe_webhook_secret)
     app[BALANCE_MOVED] = list[Moved]([judge_moved])
+    app[PRIVATE_WEBHOOKS] = config.private_webhooks
     app[DOCUMENT] = _described(config.public_url)
     app.cleanup_ctx.append(partial(_open_database, config=config))
     app.cleanup_ctx.append(_run_jobs)
@@ -152,10 +167,13 @@ def judge_moved(conn: Connection, community: str, _owner: str, now: int) -> None
 async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
     database, clock_ms = app[DATABASE], app[CLOCK_MS]
     sealer = Sealer(database, app[CLOUD_KEY].sign_compact, tell_statement_ready, app[BELL].ring)
+    deliverer = Deliverer(database, app[CLOUD_KEY], Sender(private=app[PRIVATE_WEBHOOKS]))
     tasks = [
         asyncio.create_task(Releaser(database).run(clock_ms), name="ingest"),
         asyncio.create_task(Settler(database, app[BELL].ring).run(clock_ms), name="settlement"),
         asyncio.create_task(sealer.run(clock_ms), name="ledger"),
+        asyncio.create_task(CableWork(database, app[BELL].ring).run(clock_ms), name="v2g"),
+        asyncio.create_task(deliverer.run(clock_ms), name="corrections"),
         asyncio.create_task(notice_job.run(database, app[BELL], clock_ms), name="notice"),
     ]
     yield
@@ -208,4 +226,14 @@ ENDPOINTS = (
     *roots_http.ENDPOINTS,
     *payment_http.ENDPOINTS,
     *notice_http.ENDPOINTS,
+    *cables_http.ENDPOINTS,
+    *visits_http.ENDPOINTS,
+    *records_http.ENDPOINTS,
+    *corrections_http.ENDPOINTS,
+    *terms_http.ENDPOINTS,
+    *place_http.ENDPOINTS,
+    *permission_http.ENDPOINTS,
+    *judgement_http.ENDPOINTS,
+    *supply_readings_http.ENDPOINTS,
+    *equipment_http.ENDPOINTS,
 )

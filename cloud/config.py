@@ -19,7 +19,8 @@ class Config:
     """Where the facts and the key lie, where to listen, what the cloud is called from outside, how much to log.
 
     `proxies` is how many proxies of one's own stand before this process: so many entries of X-Forwarded-For are
-    believed when wrong pairing codes are counted by address.
+    believed when wrong pairing codes are counted by address. `private_webhooks` lets providers be sent to in one's own
+    network and without TLS.
     """
 
     database_url: str = field(default="sqlite:///commonwatt.db", repr=False)  # may hold a password
@@ -29,6 +30,7 @@ class Config:
     public_url: str = "http://127.0.0.1:8080"
     log_level: str = "INFO"
     proxies: int = 0
+    private_webhooks: bool = False
     stripe_webhook_secret: str = field(default="", repr=False)  # without it, nothing is paid through Stripe
 
 
@@ -46,6 +48,7 @@ def from_environment(environ: Mapping[str, str]) -> Config:
         public_url=_url(given.get("PUBLIC_URL") or f"http://{host}:{port}"),
         log_level=_level(given.get("LOG_LEVEL", default.log_level)),
         proxies=_whole(given, "PROXIES", default.proxies, PROXIES_MAX),
+        private_webhooks=bool(_whole(given, "PRIVATE_WEBHOOKS", 0, 1)),
         stripe_webhook_secret=_secret(given, "STRIPE_WEBHOOK_SECRET"),
     )
 

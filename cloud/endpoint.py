@@ -41,7 +41,7 @@ PROXIES = web.AppKey("proxies", int)  # how many proxies of our own stand before
 CLOCK_MS: web.AppKey[Callable[[], int]] = web.AppKey("clock_ms")  # milliseconds since 1970; tests set their own
 PAGE_MAX = 1000  # items in one answer
 # names in a path that must be identifiers
-IDENTIFIERS = {"community", "owner", "site", "tap", "id", "entry", "client", "invitation"}
+IDENTIFIERS = {"community", "owner", "site", "tap", "id", "entry", "client", "invitation", "cable", "equipment"}
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -6,10 +6,14 @@ from pydantic import Field
 
 from cloud.endpoint import Body
 from cloud.sites.bodies import Hash, Identifier, Time
-from cloud.wire.batch import INTERVAL_SECONDS_MAX, READINGS_MAX
+from cloud.wire.batch import INTERVAL_SECONDS_MAX, READINGS_MAX, RECORDS_MAX
+from cloud.wire.cable import CABLES_MAX, RECORD_LETTERS_MAX
 
 Wh = Annotated[int, Field(ge=0, description="whole Wh")]
 Count = Annotated[int, Field(ge=1)]
+Degrees = Annotated[
+    list[int], Field(min_length=2, max_length=2, description="latitude and longitude, in millionths of a degree")
+]
 
 
 class TapColumnsMember(Body):
@@ -23,6 +27,23 @@ class TapColumnsMember(Body):
     quality: list[Literal["ok", "estimated", "missing", "reset"]]
 
 
+class CablePeriodMember(Body):
+    """What a site measured at a V2G cable in interval number `at`; energy is towards the car, negative from it."""
+
+    at: Annotated[int, Field(ge=0)]
+    cable: Identifier
+    tap: Identifier
+    energy_wh: int
+    connected: bool
+    agreement: Literal["match", "mismatch", "suspect", "unknown"]
+    user: Annotated[str, Field(max_length=64)] | None = None
+    vehicle: Annotated[str, Field(max_length=64)] | None = None
+    place: Degrees | None = None
+    meter_wh: Annotated[int, Field(description="net import of the site's meter")] | None = None
+    consumption_wh: Annotated[int, Field(description="of everything else behind the meter")] | None = None
+    before_wh: Annotated[int, Field(description="the meter's, before the cable came")] | None = None
+
+
 class IntervalsMember(Body):
     """`count` intervals of `seconds` each from `start` on, half open, under tree revision `tree_rev`."""
 
@@ -32,6 +53,7 @@ class IntervalsMember(Body):
     tree_rev: Count
     amends: bool = False
     taps: dict[Identifier, TapColumnsMember]
+    cables: Annotated[list[CablePeriodMember], Field(max_length=CABLES_MAX)] = Field(default_factory=list)
 
 
 class IncidentMember(Body):
@@ -41,6 +63,13 @@ class IncidentMember(Body):
     kind: Identifier
     tap: Identifier | None = None
     detail: Annotated[str, Field(max_length=500)] | None = None
+
+
+class CableRecordMember(Body):
+    """A record that a cable signed, as it was fetched: `OCMF|{payload}|{signature}`."""
+
+    cable: Identifier
+    ocmf: Annotated[str, Field(max_length=RECORD_LETTERS_MAX)]
 
 
 class BatchMessage(Body):
@@ -54,6 +83,7 @@ class BatchMessage(Body):
     made_at: Time
     intervals: IntervalsMember | None = None
     incidents: list[IncidentMember] = Field(default_factory=list)
+    records: Annotated[list[CableRecordMember], Field(max_length=RECORDS_MAX)] = Field(default_factory=list)
 
 
 class AnswerMessage(Body):

@@ -16,6 +16,7 @@ from .arrivals import store as group
 from .arrivals.arrival import Around, Arrival, Evidence, held, is_next
 from .batches import store as batches
 from .batches.store import Pending
+from .cables.store import add_cables
 from .chain import Link, Verdict, judge
 from .derive import Ground, Held, Neighbours, end_of, held_by_itself, held_by_neighbours, readings_of
 from .readings import store as readings
@@ -95,26 +96,34 @@ def release(conn: Connection, community: str, site: str, now: int) -> int:
 
 
 def _derive(conn: Connection, community: str, item: Pending, now: int) -> Held | tuple[int, int] | None:
-    """Derive the readings of one batch and return the time they cover, or why it is held."""
+    """Derive what one batch says and return the time its readings cover, or why it is held."""
     if digest(item.raw) != item.hash:
         return Held("damaged")  # the disk has changed what the site signed
     batch = parse_batch(item.raw)
-    if batch.intervals is None:
-        return None
+    outcome = None if batch.intervals is None else _derive_readings(conn, community, batch, batch.intervals, now)
+    if not isinstance(outcome, Held):
+        add_cables(conn, [(community, batch, now)])
+    return outcome
+
+
+def _derive_readings(
+    conn: Connection, community: str, batch: Batch, intervals: Intervals, now: int
+) -> Held | tuple[int, int]:
     ground = _ground(conn, community, batch, now)
-    reason = held_by_itself(batch.intervals, ground)
-    if reason is not None or ground.tree is None:
+    reason = held_by_itself(intervals, ground)
+    if reason is not None:
         return reason
-    found = readings_of(batch, batch.intervals, ground.tree[1])
-    covered = batch.intervals.start, end_of(batch.intervals)
-    if batch.intervals.amends:
+    assert ground.tree is not None  # or it would be held
+    found = readings_of(batch, intervals, ground.tree[1])
+    covered = intervals.start, end_of(intervals)
+    if intervals.amends:
         stands = amendment.standing(conn, community, batch.site, *covered)
         better = replacements(found, stands)
         if better is None:
             return Held("amends-differ")
         amendment.put_in_place(conn, community, better, now)
         return covered
-    reason = held_by_neighbours(batch.intervals, _neighbours(conn, community, batch.site, batch.intervals))
+    reason = held_by_neighbours(intervals, _neighbours(conn, community, batch.site, intervals))
     if reason is None:
         readings.add_readings(conn, community, found)
     return reason or covered

@@ -3,6 +3,7 @@
 from cloud import identity
 from cloud.database import metadata
 from cloud.ingest.batches import store as batches
+from cloud.ingest.cables import store as batch_cables
 from cloud.ingest.quarantine import store as quarantine
 from cloud.ingest.readings import store as readings
 from cloud.ledger import store as ledger
@@ -27,6 +28,19 @@ from cloud.sites.transfer.passcodes import store as passcodes
 from cloud.sites.trees import store as trees
 from cloud.tariff import store as tariff
 from cloud.tariff.series import store as tariff_series
+from cloud.v2g.cables import store as cables
+from cloud.v2g.corrections import store as supply_corrections
+from cloud.v2g.corrections.delivery import store as correction_deliveries
+from cloud.v2g.judgement import store as judgement
+from cloud.v2g.permission import store as permission
+from cloud.v2g.place import store as places
+from cloud.v2g.provider.equipment import store as equipment
+from cloud.v2g.provider.readings import store as supply_readings
+from cloud.v2g.records import store as cable_records
+from cloud.v2g.records.findings import store as record_findings
+from cloud.v2g.reward import store as rewards
+from cloud.v2g.terms import store as v2g_terms
+from cloud.v2g.visits import store as visits
 
 STORES = (
     identity,
@@ -41,6 +55,7 @@ STORES = (
     batches,
     quarantine,
     readings,
+    batch_cables,
     notice,
     tariff,
     tariff_series,
@@ -55,6 +70,19 @@ STORES = (
     corrections,
     direct,
     credit,
+    cables,
+    visits,
+    cable_records,
+    record_findings,
+    v2g_terms,
+    places,
+    supply_readings,
+    equipment,
+    permission,
+    judgement,
+    rewards,
+    supply_corrections,
+    correction_deliveries,
 )
 
 __all__ = ["STORES", "metadata"]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cloud.ledger.cause import REWARD_KINDS
 from cloud.ledger.posting import LedgerInvariantError
 from cloud.wire import Quality
 
@@ -111,7 +112,7 @@ def state(
         corrections_micro=sum(item.points_micro + item.direct_points_micro for item in corrections),
         movements_micro=sum(item.points_micro for item in movements),
         fees_micro=sum(item.fee_micro for item in movements),
-        rewards_micro=sum(item.points_micro for item in movements if item.kind == "reward"),
+        rewards_micro=sum(item.points_micro for item in movements if item.kind in REWARD_KINDS),
     )
     said_micro = totals.points_micro + totals.corrections_micro + totals.movements_micro
     if said_micro != posted_micro:

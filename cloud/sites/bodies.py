@@ -164,7 +164,7 @@ class TokenAnswer(Body):
     access_token: str
     token_type: Literal["Bearer"]
     expires_in: int
-    scope: Literal["site", "owner", "manager", "operator", "upper"]
+    scope: Literal["site", "owner", "manager", "operator", "upper", "provider"]
 
 
 class TreeTapMember(Body):

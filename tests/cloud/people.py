@@ -21,6 +21,9 @@ FILLERS = {
     "tap": "ev",
     "provider": "stripe",
     "day": "2026-11-20",
+    "cable": "CWC-1",
+    "equipment": "T1",
+    "start": "2026-11-21T12:00:00Z",
 }
 """What stands for a name in a path besides `community`, `owner` and `site`. A new name is listed here, and where it is
 an identifier, in `endpoint.IDENTIFIERS` too."""
@@ -53,6 +56,7 @@ class Caller:
 OPERATOR = Caller(Scope.OPERATOR)
 MANAGER = Caller(Scope.MANAGER, COMMUNITY)
 UPPER = Caller(Scope.UPPER)
+PROVIDER = Caller(Scope.PROVIDER, COMMUNITY)
 ANNA = Caller(Scope.OWNER, COMMUNITY, "anna")
 BEN = Caller(Scope.OWNER, COMMUNITY, "ben")
 

@@ -16,21 +16,27 @@ from cloud.openapi import document, problems_of
 from cloud.sites.bodies import PairedMessage, PairingMessage, SettingsMessage, TreeAnswerMessage, TreeMessage
 from cloud.sites.transfer.bodies import TapStandingsMessage
 from cloud.tariff.quote.bodies import SitePricesMessage
+from cloud.v2g.visits.bodies import StandingMessage, VisitMessage
 from cloud.wire import (
     GENESIS,
     ISLAND,
     Answer,
     Batch,
+    CablePeriod,
+    CableRecord,
     Head,
     Incident,
     Intervals,
     Paired,
     PairingRequest,
+    Reward,
     Settings,
+    Standing,
     TapColumns,
     Tree,
     TreeAnswer,
     TreeTap,
+    Visit,
     to_bytes,
 )
 from cloud.wire.prices import OwnerPrices, Prices
@@ -39,6 +45,8 @@ from cloud.wire.transfer import OwnerChange, TapStanding, TapStandings
 from .conftest import NOON, Cloud
 
 KEY = "A" * 43
+CABLE = CablePeriod(0, "c", "t", -5, True, "match", "u", "v", (1, -1), 7, 8, 9)
+EARNED = Reward(1, 2, 3)
 COLUMNS = TapColumns("anna", None, (1,), (0,), ((5, 0),), ("ok",))
 MESSAGES: list[tuple[type[BaseModel], Any]] = [
     (PairingMessage, PairingRequest("code", "Home", "UTC", KEY, 1, -1)),
@@ -55,6 +63,11 @@ MESSAGES: list[tuple[type[BaseModel], Any]] = [
     (AnswerMessage, Answer("s", 1, 1, GENESIS, "held", 0, 1, 2, 3, "future")),
     (BatchMessage, Batch("s", 1, 1, GENESIS, NOON, Intervals(NOON, 1800, 1, 1, {"t": COLUMNS}))),
     (BatchMessage, Batch("s", 1, 1, GENESIS, NOON, None, (Incident(NOON, "k", "t", "d"),))),
+    (BatchMessage, Batch("s", 1, 1, GENESIS, NOON, Intervals(NOON, 1800, 1, 1, {"t": COLUMNS}, cables=(CABLE,)))),
+    (BatchMessage, Batch("s", 1, 1, GENESIS, NOON, None, records=(CableRecord("c", "OCMF|{}|{}"),))),
+    (VisitMessage, Visit("c", NOON, "t", "00", "u", "v", (1, -1))),
+    (StandingMessage, Standing("c", "s", "denied", "place", NOON, 30, 100, 10, "00", 5, own=True, reward=EARNED)),
+    (StandingMessage, Standing("c", "s", "allowed", "none", NOON, 30, 100, 10)),
 ]
 
 

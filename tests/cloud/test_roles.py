@@ -61,6 +61,7 @@ async def test_a_manager_makes_and_stops_no_staff(founded: Cloud) -> None:
     assert (reply.status, reply.problem) == (403, "forbidden")
     for body in ({"scope": "upper"}, {"scope": "owner", "owner": "anna"}):
         assert (await MANAGER.call(founded, "POST", "clients", name | body)).status == 201
+    assert (await MANAGER.call(founded, "POST", "clients", name | {"scope": "provider"})).problem == "forbidden"
     colleague, _ = await made(founded, "manager")
     assert (await MANAGER.call(founded, "DELETE", f"clients/{colleague}")).problem == "forbidden"
     assert (await OPERATOR.call(founded, "DELETE", f"clients/{colleague}")).status == 204
@@ -188,6 +189,7 @@ async def test_a_token_without_its_bounds_opens_nothing(founded: Cloud) -> None:
     [
         (Scope.OPERATOR, [True, False, False, False]),
         (Scope.UPPER, [True, True, False, False]),
+        (Scope.PROVIDER, [True, True, False, False]),
         (Scope.MANAGER, [False, True, False, False]),
         (Scope.SITE, [False, True, False, False]),
         (Scope.OWNER, [False, False, False, True]),
@@ -200,10 +202,10 @@ def test_how_far_each_role_reaches(scope: Scope, reaches: list[bool]) -> None:
 
 
 def test_only_staff_grants() -> None:
-    """And a manager neither staff nor what reaches beyond its community."""
+    """And a manager neither staff nor what reaches beyond its community, nor whose word overrules meters."""
     granted = {(role, scope) for role in Scope for scope in Scope if may_grant(role, scope)}
     below = {(role, scope) for role in (Scope.OPERATOR, Scope.MANAGER) for scope in (Scope.UPPER, Scope.OWNER)}
-    assert granted == below | {(Scope.OPERATOR, Scope.MANAGER)}
+    assert granted == below | {(Scope.OPERATOR, Scope.MANAGER), (Scope.OPERATOR, Scope.PROVIDER)}
 
 
 async def test_a_manager_changes_what_touches_nobodys_money(founded: Cloud) -> None:

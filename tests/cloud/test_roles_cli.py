@@ -74,6 +74,7 @@ async def test_the_command_line_makes_lists_and_stops_clients(
         (("--scope", "owner", "--community", COMMUNITY), "needs --community and --owner"),
         (("--scope", "operator", "--community", COMMUNITY), "needs neither"),
         (("--scope", "upper", "--owner", "anna"), "needs no --owner"),
+        (("--scope", "provider", "--owner", "anna"), "needs no --owner"),
         (("--scope", "manager", "--community", "nowhere"), "there is no community nowhere"),
         (("--scope", "owner", "--community", COMMUNITY, "--owner", "eve"), "riverside has no owner eve"),
     ],

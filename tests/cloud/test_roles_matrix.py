@@ -15,8 +15,9 @@ from cloud.endpoint import Endpoint
 from cloud.principal import Scope
 from cloud.settlement.job import settle
 
+from .cable_ground import SigningCable
 from .conftest import COMMUNITY, NOON, OWNERS, Cloud, Reply, Site
-from .people import ANNA, BEN, FILLERS, HILLSIDE, MANAGER, OPERATOR, UPPER, Caller, everything, made, texts_of
+from .people import ANNA, BEN, FILLERS, HILLSIDE, MANAGER, OPERATOR, PROVIDER, UPPER, Caller, everything, made, texts_of
 
 # the rim decides before any store is asked, so one kind of database is enough
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -43,6 +44,7 @@ WITHOUT_COMMUNITY = {"/v1/communities": "the handler lists only those the caller
 """Endpoints for managers, upper systems or owners that name no community in their path, and why that is enough."""
 
 WITHOUT_OWNER = {
+    "/v1/communities/{community}/cables/{cable}/records": "the handler looks whose the cable is",
     "/v1/communities/{community}": "its settings are the same for everybody in it",
     "/v1/communities/{community}/prices": "the handler compares the owner in the query",
     "/v1/communities/{community}/sites/{site}/taps/{tap}/passcode": "the handler looks whose the tap is",
@@ -121,6 +123,7 @@ class World:
             Caller(Scope.UPPER, COMMUNITY),
             Caller(Scope.UPPER, HILLSIDE),
             Caller(Scope.OWNER, HILLSIDE, "anna"),
+            *(PROVIDER, Caller(Scope.PROVIDER), Caller(Scope.PROVIDER, HILLSIDE)),
             *(Caller(Scope.SITE, HILLSIDE if name == "far" else COMMUNITY, site=at.site) for name, at in sites.items()),
         ]
         own = {"community": COMMUNITY, "owner": "anna", "site": sites["own"].site}
@@ -248,11 +251,14 @@ async def test_what_lies_in_another_community_is_not_there(world: World) -> None
     """A manager, and the operator in the wrong community, ask for a site, client, invitation or key from elsewhere."""
     far, cloud = world.sites["far"], world.cloud
     invited = await cloud.operator("POST", f"{HILLSIDE}/invitations", {"uses_max": 1})
+    cable = SigningCable("CWC-FAR")
+    assert (await cable.register(cloud, HILLSIDE)).status == 201
     foreign = {
         "site": far.site,
         "client": (await made(cloud, "upper", community=HILLSIDE))[0],
         "invitation": invited.json["invitation"],
         "kid": far.kid,
+        "cable": cable.serial,
     }
     before, asked = await everything(cloud), 0
     for endpoint in ENDPOINTS:

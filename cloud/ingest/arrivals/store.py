@@ -11,6 +11,7 @@ from sqlalchemy.types import TypeEngine
 from cloud.bulk import GIVEN, as_given, given, insert_many
 from cloud.database import TEXT, WHOLE, bucket_of
 from cloud.ingest.batches.store import NOT_DERIVED, batch_table, chain_table, incident_table
+from cloud.ingest.cables.store import add_cables
 from cloud.ingest.derive import Held, Registers, end_of
 from cloud.ingest.readings.store import add_batches, reading_table
 from cloud.sites.access.store import site_key_table
@@ -127,7 +128,9 @@ def add_next(conn: Connection, judged: Sequence[tuple[Arrival, Around, Held | No
     insert_many(conn, batch_table, BATCH_MEMBERS, [_batch(item, held) for item, _, held in judged])
     insert_many(conn, incident_table, INCIDENT_MEMBERS, [row for item, *_ in judged for row in _incidents(item)])
     _advance_chains(conn, [item for item, *_ in judged])
-    add_batches(conn, [(item.community, item.batch, _taps(stands)) for item, stands, held in judged if held is None])
+    derived = [(item, stands) for item, stands, held in judged if held is None]
+    add_batches(conn, [(item.community, item.batch, _taps(stands)) for item, stands in derived])
+    add_cables(conn, [(item.community, item.batch, item.evidence.received_ms // 1000) for item, _ in derived])
 
 
 def _taps(stands: Around) -> Mapping[str, BoundaryTap]:

@@ -54,7 +54,8 @@ def sums(legs: Iterable[tuple[str, str, int]]) -> dict[Payment, dict[str, int]]:
     """Add up what entries moved, by payment; takes (cause, account, micro-points) and leaves out what is no payment."""
     moved: dict[Payment, dict[str, int]] = {}
     for cause, account, amount_micro in legs:
-        if (kind := kind_of(cause)) is not None:
+        kind = kind_of(cause)
+        if kind is not None and kind in TABLES:
             of_payment = moved.setdefault((TABLES[kind], reference_of(cause)), defaultdict(int))
             of_payment[account] += amount_micro
     return moved

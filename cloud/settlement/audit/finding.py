@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-type Check = Literal["chain", "postings", "balances", "intervals", "readings", "sums", "payments"]
+type Check = Literal["chain", "postings", "balances", "intervals", "readings", "sums", "payments", "v2g"]
 
-# what `audit` looks at by itself; payments are held against the ledger by their own room
+# what `audit` looks at by itself; payments and cables are held against the ledger by their own rooms
 CHECKS: frozenset[Check] = frozenset({"chain", "postings", "balances", "intervals", "readings", "sums"})
 ABSENT = "no row"
 

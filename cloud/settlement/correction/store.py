@@ -36,6 +36,7 @@ settled_correction_table = Table(
         ["settled_interval.bucket", "settled_interval.community", "settled_interval.start"],
     ),
     ForeignKeyConstraint(["bucket", "community", "entry"], ["entry.bucket", "entry.community", "entry.number"]),
+    Index("ix_settled_correction_made_at", "bucket", "community", "made_at"),
     **STRICT,
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
 
+from cloud.ledger.cause import v2g_start_of
 from cloud.settlement.statement import Correction, Movement as Moved, Statement
 
 from .sheet import HandOver, Kind, Movement, Part, Sheet, Terms, interval
@@ -58,7 +59,8 @@ def _parts(statement: Statement) -> list[Part]:
 
 def _movements(statement: Statement, terms: Terms) -> list[Movement]:
     found = [_correction(item, terms) for item in statement.corrections]
-    return sorted([*found, *map(_movement, statement.movements)], key=lambda item: item.at)
+    found += [_movement(item, terms) for item in statement.movements]
+    return sorted(found, key=lambda item: item.at)
 
 
 def _correction(item: Correction, terms: Terms) -> Movement:
@@ -66,6 +68,7 @@ def _correction(item: Correction, terms: Terms) -> Movement:
     return Movement(item.booked_at, "correction", local_time(item.start, terms), moved_micro)
 
 
-def _movement(item: Moved) -> Movement:
+def _movement(item: Moved, terms: Terms) -> Movement:
     kind: Kind = item.kind if item.kind in KINDS else "other"  # type: ignore[assignment]
-    return Movement(item.at, kind, item.cause, item.points_micro)
+    start = v2g_start_of(item.cause)  # what a cable moved is about an interval, and its cause is not for people
+    return Movement(item.at, kind, item.cause if start is None else local_time(start, terms), item.points_micro)

@@ -11,7 +11,18 @@ from cloud.wire import Quality
 
 DAYS_IN_DETAIL = 2  # a longer statement is laid out by days
 
-type Kind = Literal["correction", "purchase", "voucher", "redemption", "transfer", "reward", "fee", "other"]
+type Kind = Literal[
+    "correction",
+    "purchase",
+    "voucher",
+    "redemption",
+    "transfer",
+    "reward",
+    "v2g-reward",
+    "v2g-host",
+    "fee",
+    "other",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ CLAIMS = ["iss", "aud", "sub", "iat", "exp", "scope"]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who may ask for tokens: a site, whose id is the client's, an owner, or a program of staff or an upper system."""
+    """Who may ask for tokens: a site, whose id is the client's, an owner, or a program of staff or another system."""
 
     client_id: str
     scope: Scope
@@ -41,7 +41,7 @@ def reach_fits(scope: Scope, community: object, owner: object) -> bool:
     match scope:
         case Scope.OPERATOR:
             return community is None and owner is None
-        case Scope.UPPER:
+        case Scope.UPPER | Scope.PROVIDER:
             return owner is None
         case Scope.MANAGER | Scope.SITE:
             return community is not None and owner is None

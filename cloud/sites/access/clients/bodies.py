@@ -7,11 +7,11 @@ from pydantic import model_validator
 from cloud.endpoint import Body
 from cloud.sites.bodies import Identifier, Name, Time
 
-type Granted = Literal["manager", "upper", "owner"]
+type Granted = Literal["manager", "upper", "owner", "provider"]
 
 
 class ClientBody(Body):
-    """For whom a client is: a manager of the community, an upper system that reads it, or one of its owners."""
+    """For whom a client is: a manager, an upper system that reads, the power provider, or an owner."""
 
     scope: Granted
     name: Name

@@ -1,0 +1,1 @@
+"""The signed records behind a period, verified once more."""

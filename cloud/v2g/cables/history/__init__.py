@@ -1,0 +1,1 @@
+"""A cable with its history and how far its records are here."""

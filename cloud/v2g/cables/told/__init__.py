@@ -1,0 +1,1 @@
+"""A cable in another state, and the sites where it is told so at once."""

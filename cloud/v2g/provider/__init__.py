@@ -1,0 +1,1 @@
+"""What a power provider tells: its own readings of supply points, and how loaded its grid equipment is."""

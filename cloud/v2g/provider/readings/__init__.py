@@ -1,0 +1,1 @@
+"""The provider's readings of supply points: the witness that no site can speak for."""

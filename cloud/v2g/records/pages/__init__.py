@@ -1,0 +1,1 @@
+"""Pages of what cables signed, to the letter."""

@@ -1,0 +1,1 @@
+"""Pays drivers what their cables have earned."""

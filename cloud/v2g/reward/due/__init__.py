@@ -1,0 +1,1 @@
+"""Finds what is to be given back to hosts and paid to drivers."""

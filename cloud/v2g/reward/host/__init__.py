@@ -1,0 +1,1 @@
+"""Gives hosts back what a cable's energy changed on their bills."""
