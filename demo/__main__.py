@@ -1,9 +1,9 @@
-"""Starts the demo, or the house alone: `python -m demo [house] --help`."""
+"""Starts the demo, or the house or a cable alone: `python -m demo [house | cable] --help`."""
 
 import asyncio
 import sys
 
-from .options import HouseOptions, parse
+from .options import CableOptions, HouseOptions, parse
 
 
 def main() -> int:
@@ -13,6 +13,10 @@ def main() -> int:
         from .serve import serve_house  # the house needs nothing of what the runner loads
 
         return asyncio.run(serve_house(options.interval_seconds, options.wait))
+    if isinstance(options, CableOptions):
+        from .cable import serve_cable
+
+        return asyncio.run(serve_cable(options))
     from .run import run
 
     return asyncio.run(run(options))

@@ -45,12 +45,25 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Movement:
+    """Points that moved beside energy, and why; earned is positive."""
+
+    kind: str
+    points_micro: int
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
-    """What an owner reads for a time: the lines, and the balance before and after, in micro-points."""
+    """What an owner reads for a time: the lines, what moved beside them, and the balance before and after."""
 
     lines: tuple[Line, ...]
     opening_micro: int
     closing_micro: int
+    movements: tuple[Movement, ...] = ()
+
+    def moved_micro(self, kind: str) -> int:
+        """Return what movements of a kind come to."""
+        return sum(movement.points_micro for movement in self.movements if movement.kind == kind)
 
 
 def time_text(seconds: int) -> str:
@@ -77,6 +90,18 @@ class Operator:
     async def put(self, path: str, body: Mapping[str, object]) -> None:
         """Create something in the community, or change it; "" is the community itself."""
         await self._call("PUT", self._path + path, json=body)
+
+    async def ask(self, method: str, path: str, **request: Any) -> Any:
+        """Ask for a path of the whole cloud; return the answer."""
+        return await self._call(method, path, **request)
+
+    async def post(self, path: str, body: Mapping[str, object]) -> Any:
+        """Do something in the community; return the answer."""
+        return await self._call("POST", self._path + path, json=body)
+
+    async def get(self, path: str, **query: str) -> Any:
+        """Return what there is at a path of the community."""
+        return await self._call("GET", self._path + path, params=query)
 
     async def pairing_code(self, main_owner: str, time_scale: int) -> str:
         """Return a fresh one-time code for a site."""
@@ -107,7 +132,8 @@ class Operator:
             Line(**{name: line[name] for name in Line.__slots__} | {"start": seconds_of(line["start"])})
             for line in answer["lines"]
         ]
-        return Statement(tuple(lines), answer["opening_micro"], answer["closing_micro"])
+        movements = tuple(Movement(item["kind"], item["points_micro"]) for item in answer["movements"])
+        return Statement(tuple(lines), answer["opening_micro"], answer["closing_micro"], movements)
 
     async def statement_link(self, owner: str) -> str:
         """Return a link that shows an owner's statement in a browser for an hour."""

@@ -10,8 +10,16 @@ URL_PATH = "sunny-street"
 TITLE = "Sunny Street"
 SOLAR = "pv"
 SOLAR_PRODUCTION = "sensor.solar_production"  # from the configuration: the Energy dashboard wants production positive
-STEERED_SHOWN = ("charge", "current_limit", "set_point", "power", "charger_state", "state_of_charge")
-FEATURES = {"charge": "toggle", "current_limit": "numeric-input", "set_point": "numeric-input"}
+STEERED_SHOWN = (
+    *("mode", "charge", "current_limit", "set_point", "power", "charger_state", "state_of_charge"),
+    *("permission", "agreement", "reward_today", "reward_total", "reward_pending"),
+)
+FEATURES = {
+    "mode": "select-options",
+    "charge": "toggle",
+    "current_limit": "numeric-input",
+    "set_point": "numeric-input",
+}
 GRAPH_HOURS = 0.25
 GRAPH_DEVICES = (MAIN_METER.key, SOLAR, "ev", "heat_pump")
 ABOUT = (
@@ -20,6 +28,8 @@ ABOUT = (
     "**Sun** owns the roof. Energy is positive where it is used and negative where it is supplied. "
     "The cloud settles each interval as soon as it is over; the balance is Anna's, in points. "
     "The car port and the home battery are simulated: switch charging on, and the main meter follows.\n\n"
+    "**Dora** came by with her own V2G cable and feeds the house from her car. The cable signs what it gave, the main "
+    "meter shows whether it arrived, and the cloud judges both before it rewards her.\n\n"
     "Measurements: Open Power System Data, CoSSMic, CC-BY-4.0."
 )
 

@@ -137,6 +137,10 @@ class HomeAssistant:
             raise RefusedError(f"Home Assistant refused {kind}: {answer['error']['message']}")
         return answer["result"]
 
+    async def set_number(self, entity: str, value: float) -> None:
+        """Set a number, as a person does with its slider."""
+        await self._call("POST", "/api/services/number/set_value", json={"entity_id": entity, "value": value})
+
     async def _listens(self) -> bool:
         try:
             await self._call("GET", "/api/onboarding")

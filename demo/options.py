@@ -1,7 +1,7 @@
 """What can be said on the command line."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .house import HALF_HOUR_S
@@ -16,7 +16,8 @@ started together on this machine. Half an hour of the house's data passes in one
 
 Without --once everything stays up for you to look at, until Ctrl-C."""
 EPILOG = """\
-`python -m demo house --help` explains how to run the house alone, for a Home Assistant of your own."""
+`python -m demo house --help` explains how to run the house alone, for a Home Assistant of your own,
+`python -m demo cable --help` a V2G cable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,25 @@ class HouseOptions:
     wait: bool = False
 
 
-def parse(arguments: Sequence[str]) -> Options | HouseOptions:
+@dataclass(frozen=True, slots=True)
+class CableOptions:
+    """What a cable is, and what car is behind it; a port of 0 is any free one."""
+
+    serial: str
+    user: str = ""
+    vehicle: str = ""
+    name: str = ""
+    capacity_wh: int = 40_000
+    energy_wh: int = 20_000
+    speed: int = 1
+    port: int = 0
+    announce: bool = False
+
+
+def parse(arguments: Sequence[str]) -> Options | HouseOptions | CableOptions:
     """Read the command line; what cannot be understood ends the program with a line that says why."""
+    if arguments and arguments[0] == "cable":
+        return CableOptions(**vars(_cable_parser().parse_args(arguments[1:])))
     if arguments and arguments[0] == "house":
         return HouseOptions(**vars(_house_parser().parse_args(arguments[1:])))
     return Options(**vars(_parser().parse_args(arguments)))
@@ -60,6 +78,17 @@ def port(text: str) -> int:
     if not 1024 <= number <= 65535:
         raise argparse.ArgumentTypeError(f"{text} is not a port between 1024 and 65535")
     return number
+
+
+def map_text(most: int) -> Callable[[str], str]:
+    """Return what reads a text that fits into so many ASCII characters of the register map."""
+
+    def read(text: str) -> str:
+        if not text.isascii() or len(text) > most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a text of at most {most} ASCII characters")
+        return text
+
+    return read
 
 
 def _whole(text: str) -> int:
@@ -104,6 +133,23 @@ def _house_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="let the registers stand still until the line 'begin <seconds UTC>' comes on standard input",
     )
+    return parser
+
+
+def _cable_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="demo cable",
+        description="A V2G cable alone, told by JSON on standard input what is plugged in where; see demo/cable.py.",
+    )
+    parser.add_argument("--serial", type=map_text(16), required=True, help="its serial number")
+    parser.add_argument("--user", type=map_text(36), default="", help="who drives the car behind it")
+    parser.add_argument("--vehicle", type=map_text(36), default="", help="the car behind it")
+    parser.add_argument("--name", default="", help="what it is called when it announces itself")
+    parser.add_argument("--capacity-wh", type=_whole, default=40_000, metavar="WH", help="what the car holds")
+    parser.add_argument("--energy-wh", type=_whole, default=20_000, metavar="WH", help="what is in it now")
+    parser.add_argument("--speed", type=_whole, default=1, metavar="N", help="energy flows so many times as fast")
+    parser.add_argument("--port", type=_whole, default=0, help="the port of Modbus TCP (default: a free one)")
+    parser.add_argument("--announce", action="store_true", help="say by multicast DNS that it is there")
     return parser
 
 

@@ -8,17 +8,27 @@ import sys
 import time
 
 from .devices import House, PressedClock
-from .house import DEVICES, load_house
+from .house import DEVICES, MAIN_METER, load_house
 from .listening import Endpoint
+from .orders import lines
 from .steered_server import SteeredServer, furnish
+from .wall_socket import WallSocket
 
 HOUSE_BEGIN = "begin"
+SOCKET = "visitor"  # the socket at which a cable may be plugged in
 STEERED_NAMES = {"charger": "Car port", "battery": "Home battery"}
 
 
 def next_boundary(now: float, interval_seconds: int) -> int:
     """Return the first interval boundary (seconds UTC) after `now`."""
     return (int(now) // interval_seconds + 1) * interval_seconds
+
+
+def wired(house: House) -> WallSocket:
+    """Return a socket behind the house's main meter, which measures what a cable in it takes and gives."""
+    socket, main = WallSocket(), house.devices[MAIN_METER.key]
+    main.below = [*main.below, socket.shown]
+    return socket
 
 
 async def serve_house(interval_seconds: int, wait: bool) -> int:
@@ -33,16 +43,19 @@ async def serve_house(interval_seconds: int, wait: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await house.start()
-    steered = furnish(house)
+    steered, socket = furnish(house), wired(house)
     for server in steered.values():
         await server.start()
+    await socket.start()
     orders = asyncio.create_task(_follow_orders(clock, ended)) if wait else None
     if not wait:
         clock.begins_at = next_boundary(time.time(), interval_seconds)
-    print(json.dumps(_description(house) | {"steered": _steered(steered)}), flush=True)
+    sockets = {SOCKET: {"host": socket.endpoint.host, "port": socket.endpoint.port}}
+    print(json.dumps(_description(house) | {"steered": _steered(steered), "sockets": sockets}), flush=True)
     await ended.wait()
     if orders is not None:
         orders.cancel()
+    await socket.stop()
     for server in steered.values():
         await server.stop()
     await house.stop()
@@ -88,11 +101,8 @@ def _where(endpoint: Endpoint) -> dict[str, object]:
 
 async def _follow_orders(clock: PressedClock, ended: asyncio.Event) -> None:
     """Take `begin` from standard input; its end is the end of the house."""
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := await reader.readline():
-        match line.decode().split():
+    async for line in lines():
+        match line.split():
             case [word, seconds] if word == HOUSE_BEGIN and seconds.isdecimal():
                 clock.begins_at = int(seconds)
             case words:

@@ -3,8 +3,9 @@
 import asyncio
 import time
 
+from . import visitor
 from .cloud import Operator
-from .community import GRID_PRICES, MAIN_OWNER, OWNERS, tariff_text
+from .community import GRID_PRICES, MAIN_OWNER, OWNERS, earning_text, tariff_text
 from .errors import DemoError
 from .follow import Settled, settled_intervals
 from .house import HALF_HOUR_S
@@ -25,7 +26,7 @@ async def show(stage: Stage) -> None:
         f"Commonwatt: half an hour of a measured house passes every {options.interval_seconds} s"
         f" ({HALF_HOUR_S // options.interval_seconds} times as fast as it was)."
     )
-    operator, begins_at = await set_up(stage)
+    operator, begins_at, _ = await set_up(stage)
     _say_addresses(stage, begins_at)
     if options.once:
         await _prove(stage, operator, await _first(stage, operator, begins_at))
@@ -45,6 +46,7 @@ def _say_addresses(stage: Stage, begins_at: int) -> None:
         "                  more in Energy > Now, and in Settings > Devices & services > Commonwatt",
         f"  Cloud           {stage.cloud_url}   its interface is described at /openapi.json",
         f"  House           ten Modbus devices on {HOST}, from {interval_text(begins_at, 0)[:8]} UTC on",
+        f"  Cable           {visitor.NAME}, another program, plugged in at the house; {earning_text()}",
         f"  Prices          {tariff_text()}",
         "  Stop with Ctrl-C." if not stage.options.once else f"  Ends after {ENOUGH} settled intervals.",
         "\nEnergy: positive is used, negative is supplied. Points: positive is earned, negative is paid.",
@@ -101,6 +103,9 @@ async def _prove(stage: Stage, operator: Operator, found: list[Settled]) -> None
         for line in statement_table(name, await operator.statement(owner, start, end)):
             stage.progress.say(line)
     sums = prove([(settled.interval.grid_wh, settled.lines.values()) for settled in found], GRID_PRICES)
+    cable = await visitor.earned(operator, start, end)
+    for line in ("", *visitor.earned_lines(cable)):
+        stage.progress.say(line)
     kept = await operator.proof()
     stage.progress.say(f"\nenergy: sum over owners and grid = {sums.energy_wh} Wh")
     stage.progress.say(f"ledger: sum of postings = {sums.ledger_micro}")

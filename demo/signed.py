@@ -1,4 +1,4 @@
-"""Signed intervals of a simulated cable: each half hour becomes a record others can check, and pages to read it."""
+"""Signed intervals of a simulated cable: each period becomes a record others can check, and pages to read it."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ PAGE_BYTES = 2 * (PAGE_WORDS - 3)
 IMPORT, EXPORT = "01-00:B0.08.00*FF", "01-00:C0.08.00*FF"
 
 type Registers = tuple[int, int]  # import and export, Wh
+type Place = tuple[int, int]  # latitude and longitude, in millionths of a degree
 
 
 class SignedIntervals:
@@ -47,14 +48,27 @@ class SignedIntervals:
         """Return a record, nothing for one that is not held."""
         return self._records[number - self.oldest] if self._records and self.oldest <= number <= self.newest else ""
 
-    def close(self, span_ms: tuple[int, int], before: Registers, after: Registers, user: str, reason: str) -> None:
-        """Sign the interval from one pair of registers to another."""
+    def close(
+        self,
+        span_ms: tuple[int, int],
+        before: Registers,
+        after: Registers,
+        user: str,
+        reason: str,
+        *,
+        began: str = "C",
+        site: str = "",
+        place: Place | None = None,
+        vehicle: str = "",
+    ) -> None:
+        """Sign the interval from one pair of registers to another, and where and with which car it was."""
         readings = [
             _reading(at_ms, event, obis, register_wh)
-            for at_ms, event, registers in ((span_ms[0], "C", before), (span_ms[1], reason, after))
+            for at_ms, event, registers in ((span_ms[0], began, before), (span_ms[1], reason, after))
             for obis, register_wh in zip((IMPORT, EXPORT), registers, strict=True)
         ]
-        payload = json.dumps(self._payload(readings, user), separators=(",", ":"))
+        told = _circumstances(site, place, vehicle)
+        payload = json.dumps({**self._payload(readings, user), **told}, separators=(",", ":"))
         signature = self._key.sign(payload.encode(), ec.ECDSA(SHA256())).hex().upper()
         signed = json.dumps({"SA": "ECDSA-secp256r1-SHA256", "SD": signature}, separators=(",", ":"))
         self._records.append(f"OCMF|{payload}|{signed}")
@@ -104,6 +118,14 @@ def _reading(at_ms: int, event: str, obis: str, register_wh: int) -> dict[str, A
         "RT": "AC",
         "ST": "G",
     }
+
+
+def _circumstances(site: str, place: Place | None, vehicle: str) -> dict[str, Any]:
+    """Return what is left out where it is not known: no site while none was named to the cable."""
+    told: dict[str, Any] = {"CT": "CBIDC", "CI": site} if site else {}
+    if place is not None:
+        told["XP"] = list(place)
+    return told | ({"XV": vehicle} if vehicle else {})
 
 
 def _packed(raw: bytes, words: int) -> list[int]:

@@ -38,7 +38,7 @@ class Entities:
 
 async def pair(assistant: HomeAssistant, cloud_url: str, code: str) -> str:
     """Pair the home with the cloud; return the id of the config entry."""
-    form = {"url": cloud_url, "code": code, "name": HOME, "send_place": False}
+    form = {"url": cloud_url, "code": code, "name": HOME, "send_place": True}
     step = await assistant.walk_flow("flow", DOMAIN, [{"next_step_id": "pair"}, form])
     entry: str = step["result"]["entry_id"]
     return entry

@@ -8,16 +8,17 @@ from typing import Any
 
 import aiohttp
 
-from . import site
+from . import site, visitor
+from .cable_remote import CableRemote
 from .cloud import Operator, wait_healthy
-from .community import COMMUNITY, OWNERS, pairing_code, set_up_community
+from .community import COMMUNITY, DRIVER_NAME, OWNERS, pairing_code, set_up_community, welcome_driver
 from .dashboard import show_dashboards
 from .errors import DemoError
 from .homeassistant import HomeAssistant, prepare_configuration
 from .options import CLOUD_PORT, HA_PORT, Options
 from .processes import HOST, Child, Children, free_port, python
 from .progress import Progress
-from .serve import HOUSE_BEGIN, next_boundary
+from .serve import HOUSE_BEGIN, SOCKET, next_boundary
 
 INTEGRATION = Path(__file__).parent.parent / "custom_components" / "commonwatt"
 USER = "demo"
@@ -68,8 +69,11 @@ def choose_ports(options: Options) -> tuple[int, int]:
     )
 
 
-async def set_up(stage: Stage) -> tuple[Operator, int]:
-    """Start everything and set it up; return the operator's session and when the house begins (seconds UTC)."""
+async def set_up(stage: Stage) -> tuple[Operator, int, CableRemote]:
+    """Start everything and set it up.
+
+    Return the operator's session, when the house begins (seconds UTC), and the hand on the visitor's cable.
+    """
     step, seconds = stage.progress.step, stage.options.interval_seconds
     configuration = stage.folder / "homeassistant"
     prepare_configuration(configuration, stage.ha_port, INTEGRATION)
@@ -78,7 +82,10 @@ async def set_up(stage: Stage) -> tuple[Operator, int]:
     await stage.children.start(ASSISTANT, command)
     operator = await _start_cloud(stage)
     with step("House: ten Modbus devices listen"):
-        house, devices = await _start_house(stage)
+        house, devices, socket = await _start_house(stage)
+    with step(f"Cable: {DRIVER_NAME} comes by, plugs in, and the cloud knows her cable"):
+        cable = await visitor.arrive(stage.children, seconds, socket)
+        await visitor.register(operator, cable)
     assistant = HomeAssistant(stage.session, stage.ha_url)
     with step("Home Assistant starts"):
         await assistant.wait_listening()
@@ -92,13 +99,17 @@ async def set_up(stage: Stage) -> tuple[Operator, int]:
     for device in devices:
         with step(f"Site: adds {device['name']}, owner {OWNERS[device['owner']]}"):
             await site.add_device(assistant, entry, device)
+    with step(f"Site: adds {visitor.NAME}, plugged in behind the main meter"):
+        await site.add_device(assistant, entry, await visitor.device(cable))
     with step("Site: reads every meter"):
-        entities = await site.wait_read(assistant, entry, len(devices))
+        entities = await site.wait_read(assistant, entry, len(devices) + 1)
     with step("Home Assistant: dashboards of the house and its energy"):
         await show_dashboards(assistant, entities, seconds)
     begins_at = next_boundary(time.time() + MARGIN_S, seconds)
     await _begin(house, begins_at)
-    return operator, begins_at
+    with step(f"Home Assistant: {DRIVER_NAME}'s car is to give {visitor.GIVES_W} W"):
+        await assistant.set_number(entities.steered[visitor.NAME]["set_point"], -visitor.GIVES_W)
+    return operator, begins_at, cable
 
 
 async def _start_cloud(stage: Stage) -> Operator:
@@ -112,6 +123,7 @@ async def _start_cloud(stage: Stage) -> Operator:
         printed = await stage.children.run("cloud-client", python("cloud", "client", "add", "--scope", "operator"))
         operator = Operator(stage.session, stage.cloud_url, _client(printed), COMMUNITY)
         await set_up_community(operator, stage.options.interval_seconds, time.time())
+        await welcome_driver(operator)
     return operator
 
 
@@ -121,14 +133,14 @@ def _client(printed: str) -> tuple[str, str]:
     return said["client_id"], said["client_secret"]
 
 
-async def _start_house(stage: Stage) -> tuple[Child, list[dict[str, Any]]]:
+async def _start_house(stage: Stage) -> tuple[Child, list[dict[str, Any]], dict[str, Any]]:
     command = python("demo", "house", "--wait", "--interval-seconds", str(stage.options.interval_seconds))
     house = await stage.children.start(HOUSE, command, talks=True)
     assert house.process.stdout is not None
     if not (line := await house.process.stdout.readline()):
         raise DemoError("the house did not say where its devices listen")
     described = json.loads(line)
-    return house, [*described["devices"].values(), *described["steered"].values()]
+    return house, [*described["devices"].values(), *described["steered"].values()], described["sockets"][SOCKET]
 
 
 async def _begin(house: Child, begins_at: int) -> None:

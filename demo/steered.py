@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
 
-from .house import Snapshot
+from .house import HALF_HOUR_MS, HALF_HOUR_S, Snapshot
 from .register_map import NOT_IMPLEMENTED, Kind, common, signed, text, unsigned
 from .signed import SignedIntervals
 
@@ -13,7 +13,7 @@ VOLTAGE_V = 230
 LIMIT_DA_LEAST = 60  # 6 A: below it a car understands nothing
 FORGOTTEN_MS = 600_000  # a set-point of somebody who reads no more
 STEERED_WORDS = 113
-RESERVED_WORDS = 4
+RESERVED_WORDS = 3
 SITE_WORDS = 18
 
 
@@ -39,13 +39,17 @@ class Permission(IntEnum):
 
 
 UNKNOWN_AGREEMENT = 2
+STOPS = (28, 40, 45)  # breaker, charging allowed, permission
 
 type Wrong = Literal["address", "value"]
 
 
 @dataclass(slots=True, kw_only=True)
 class Steered:
-    """One device; `advance` lets its time pass. Everything is in whole W, ms and mWs, so nothing is lost or made."""
+    """One device; `advance` lets its time pass. Everything is in whole W, ms and mWs, so nothing is lost or made.
+
+    Where half an hour of a house passes in less, `speed` says how many times as much energy flows.
+    """
 
     kind: Kind
     serial: str
@@ -54,7 +58,8 @@ class Steered:
     capacity_wh: int = 40_000
     energy_wh: int = 20_000
     limit_max_da: int = 320
-    interval_ms: int = 1_800_000
+    interval_ms: int = HALF_HOUR_MS
+    speed: int = 1
     vehicle: str = ""
     user: str = ""
     place: tuple[int, int] | None = None
@@ -74,6 +79,7 @@ class Steered:
     _heard_ms: int = field(init=False)
     _began_ms: int = field(init=False)
     _began: tuple[int, int] = (0, 0)
+    _began_by: str = "B"
 
     def __post_init__(self) -> None:
         self.signed = SignedIntervals(self.serial)
@@ -84,6 +90,11 @@ class Steered:
     def registers_wh(self) -> tuple[int, int]:
         """Return import and export in Wh."""
         return self._import_mws // MWS_PER_WH, self._export_mws // MWS_PER_WH
+
+    @property
+    def carried_mws(self) -> tuple[int, int]:
+        """Return import and export in mWs."""
+        return self._import_mws, self._export_mws
 
     @property
     def power_w(self) -> int:
@@ -127,13 +138,24 @@ class Steered:
         self._heard_ms = self.now_ms
 
     def plug(self, *, plugged: bool) -> None:
-        """Plug a car in or out; a session ends with a signed interval of its own."""
+        """Plug a car in or out; a session ends with a signed interval of its own, and with what its site had said."""
         if self.plugged and not plugged:
             self._close("E")
+            self._forget()
         elif plugged and not self.plugged:
             self._session_from_mws = self._import_mws
-            self._began_ms, self._began = self.now_ms, self.registers_wh
+            # its registers go on where the last interval ended
+            self._began_ms, self._began_by = max(self.now_ms, self._began_ms), "B"
         self.plugged = plugged
+
+    def store(self, energy_wh: int) -> None:
+        """Put a car behind it that holds so much."""
+        self._stored_mws = max(0, min(energy_wh, self.capacity_wh)) * MWS_PER_WH
+
+    def prove(self) -> None:
+        """Sign a second in which nothing flowed: the first record of a new cable shows that the key is its own."""
+        span_ms = self.now_ms - 1000, self.now_ms
+        self.signed.close(span_ms, self.registers_wh, self.registers_wh, "", "C")
 
     def words(self) -> list[int]:
         """Return registers 0 to 112."""
@@ -152,7 +174,7 @@ class Steered:
             *unsigned(self.state if car else None),
             *unsigned(int(self.plugged) if car else None),
             *unsigned((self._import_mws - self._session_from_mws) // MWS_PER_WH if car else None, 2),
-            *unsigned(self._soc_permille if self.kind is not Kind.CHARGER else None),
+            *unsigned(self.soc_permille if self.kind is not Kind.CHARGER else None),
             *unsigned(self.capacity_wh if self.kind is not Kind.CHARGER else None, 2),
             *unsigned(self.limit_da if car else None),
             *unsigned(self.limit_max_da if car else None),
@@ -168,11 +190,19 @@ class Steered:
             *text(self.site if cable else "", SITE_WORDS),
             *unsigned(self.signed.newest if cable else None, 2),
             *unsigned(self.signed.oldest if cable else None, 2),
+            *unsigned(self.interval_ms // 1000 if cable else None),
             *unsigned(None, RESERVED_WORDS),
         ]
 
     def write(self, address: int, words: list[int]) -> Wrong | None:
-        """Carry out a command, or say what is wrong with it."""
+        """Carry out a command, or say what is wrong with it; what a cable is told to stop, it signs as it ends."""
+        flowing = self.power_w != 0
+        wrong = self._obey(address, words)
+        if address in STOPS and flowing and self.power_w == 0:
+            self._close("S")
+        return wrong
+
+    def _obey(self, address: int, words: list[int]) -> Wrong | None:
         car, cable = self.kind is not Kind.BATTERY, self.kind is Kind.CABLE
         match address, words:
             case 28, [0 | 1 as value] if car:
@@ -187,6 +217,8 @@ class Steered:
                 self.permission = Permission(value)
             case 46, [0 | 1 | 2 as value] if cable:
                 self.agreement = value
+            case 109, [value] if cable:
+                return self._count_by(value)
             case 87, [*_] if cable and len(words) == SITE_WORDS:
                 return self._name_site(_bytes(words).rstrip(b"\0"))
             case (28 | 40 | 45 | 46, [_]) if cable or (car and address in (28, 40)):
@@ -196,7 +228,8 @@ class Steered:
         return None
 
     @property
-    def _soc_permille(self) -> int:
+    def soc_permille(self) -> int:
+        """Return the car's or the battery's state of charge."""
         return self._stored_mws * 1000 // (self.capacity_wh * MWS_PER_WH)
 
     def _limit(self, value: int) -> Wrong | None:
@@ -214,12 +247,25 @@ class Steered:
     def _name_site(self, raw: bytes) -> Wrong | None:
         if not raw.isascii():
             return "value"
-        self.site = raw.decode("ascii")
+        if (site := raw.decode("ascii")) != self.site:
+            self._close("T")
+            self.site = site
         return None
+
+    def _count_by(self, period_s: int) -> Wrong | None:
+        if not period_s or HALF_HOUR_S % period_s:
+            return "value"
+        self.interval_ms = period_s * 1000
+        return None
+
+    def _forget(self) -> None:
+        """Forget what the energy manager of the site has said: it is not there any more, or the car is not."""
+        self.site, self.agreement, self.set_point_w = "", UNKNOWN_AGREEMENT, None
+        self.permission, self.interval_ms = Permission.CHARGE_ONLY, HALF_HOUR_MS
 
     def _pass(self, span_ms: int) -> None:
         """Move energy for a span in which nothing changes, but for what becomes full or empty in it."""
-        moved_mws = self.power_w * span_ms
+        moved_mws = self.power_w * span_ms * self.speed
         after = max(0, min(self.capacity_wh * MWS_PER_WH, self._stored_mws + moved_mws))
         flowed_mws = after - self._stored_mws
         self._stored_mws = after
@@ -228,10 +274,22 @@ class Steered:
         self.now_ms += span_ms
 
     def _close(self, reason: str) -> None:
-        if self.kind is Kind.CABLE and self.plugged and self.now_ms // 1000 > self._began_ms // 1000:
-            span_ms = self._began_ms, self.now_ms
-            self.signed.close(span_ms, self._began, self.registers_wh, self.user, reason)
-        self._began_ms, self._began = self.now_ms, self.registers_wh
+        """Sign the interval that ends now; an end within its first second is said at the end of that second."""
+        if self.kind is not Kind.CABLE or not self.plugged or self.now_ms <= self._began_ms:
+            return
+        ends_ms = max(self.now_ms, (self._began_ms // 1000 + 1) * 1000)
+        self.signed.close(
+            (self._began_ms, ends_ms),
+            self._began,
+            self.registers_wh,
+            self.user,
+            reason,
+            began=self._began_by,
+            site=self.site,
+            place=self.place,
+            vehicle=self.vehicle,
+        )
+        self._began_ms, self._began, self._began_by = ends_ms, self.registers_wh, reason
 
 
 def _bytes(words: list[int]) -> bytes:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from demo.options import HouseOptions, Options, parse
+from demo.options import CableOptions, HouseOptions, Options, parse
 
 
 def test_without_arguments_the_demo_stays_up_with_minutes_as_intervals() -> None:
@@ -21,9 +21,18 @@ def test_the_house_can_run_alone() -> None:
     assert parse(["house", "--interval-seconds", "30", "--wait"]) == HouseOptions(interval_seconds=30, wait=True)
 
 
+def test_a_cable_can_run_alone() -> None:
+    """`cable` says whose it is, and what car is behind it."""
+    said = parse(["cable", "--serial", "CWC-7", "--user", "dora", "--energy-wh", "4800", "--speed", "360"])
+    assert said == CableOptions(serial="CWC-7", user="dora", energy_wh=4800, speed=360)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        (["cable"], "required: --serial"),
+        (["cable", "--serial", "a serial of seventeen"], "at most 16 ASCII characters"),
+        (["cable", "--serial", "Dörte"], "not a text of at most"),
         (["--interval-seconds", "7"], "7 s does not divide half an hour; use one of 10, 12, 15"),
         (["--interval-seconds", "5"], "does not divide half an hour"),
         (["--interval-seconds", "3600"], "does not divide half an hour"),

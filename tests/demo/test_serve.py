@@ -113,3 +113,23 @@ async def test_a_house_has_a_charger_and_a_battery_that_can_be_steered(
         await asyncio.sleep(0.1)
     assert taken_wh >= 500
     assert await import_wh(main) >= before + taken_wh
+
+
+async def test_a_house_has_a_socket_for_a_visitor_behind_its_meter(
+    waiting_house: asyncio.subprocess.Process,
+) -> None:
+    """What a cable in it takes, another program, the main meter shows to the Wh."""
+    assert waiting_house.stdout is not None
+    described = json.loads(await waiting_house.stdout.readline())
+    main = described["devices"]["main_meter"]
+    before = await import_wh(main)
+    told = {"at_ms": 0, "import_mws": 0, "export_mws": 0, "power_w": 0, "speed": 180}
+    _, writer = await asyncio.open_connection(*described["sockets"]["visitor"].values())
+    for carried_mws in (0, 36 * 10**8):
+        writer.write(json.dumps(told | {"import_mws": carried_mws}).encode() + b"\n")
+    async with asyncio.timeout(5):
+        while (passed := await import_wh(main) - before) == 0:
+            pass
+    assert passed == 1000
+    writer.close()
+    assert await import_wh(main) == before + 1000

@@ -24,16 +24,22 @@ import pytest
 
 from cloud.app import create_app
 from cloud.config import Config
+from cloud.v2g.judgement import rule
 import custom_components.commonwatt  # imported first, or Home Assistant's own test folder hides it
+from custom_components.commonwatt.v2g import coverage
 from demo.cloud import Interval, Operator
 from demo.community import COMMUNITY, MAIN_OWNER, set_up_community
 from demo.devices import House, PressedClock
 from demo.house import DEVICES, HALF_HOUR_S, MAIN_METER, load_house
 
+from .cable_programs import CablePrograms
+
 INTERVAL_SECONDS = 5
 PATIENCE_S = 40
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
+READ_WRONG_WH = 100
+TERMS = {"base_micro": 500_000, "price_micro_per_wh": 25_000, "look_back": 2}  # of V2G, where hosts live
 
 assert custom_components.commonwatt
 
@@ -188,12 +194,19 @@ async def until[T](found: Callable[[], Awaitable[T | None]], what: str, patience
     return result
 
 
-async def pair(hass: HomeAssistant, cloud: Cloud) -> ConfigEntry[Any]:
-    """Pair the home with the cloud through the config flow."""
-    code = await cloud.operator.pairing_code(MAIN_OWNER, HALF_HOUR_S // INTERVAL_SECONDS)
+async def pair(
+    hass: HomeAssistant,
+    cloud: Cloud,
+    *,
+    owner: str = MAIN_OWNER,
+    name: str = "Sunny Street 4",
+    send_place: bool = False,
+) -> ConfigEntry[Any]:
+    """Pair a home of this owner with the cloud through the config flow."""
+    code = await cloud.operator.pairing_code(owner, HALF_HOUR_S // INTERVAL_SECONDS)
     flow = await hass.config_entries.flow.async_init("commonwatt", context={"source": "user"})
     flow = await hass.config_entries.flow.async_configure(flow["flow_id"], {"next_step_id": "pair"})
-    form = {"url": cloud.url, "code": code, "name": "Sunny Street 4", "send_place": False}
+    form = {"url": cloud.url, "code": code, "name": name, "send_place": send_place}
     flow = await hass.config_entries.flow.async_configure(flow["flow_id"], form)
     assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
     entry = flow["result"]
@@ -239,3 +252,26 @@ async def settled(cloud: Cloud, start: int) -> Interval:
         return next((item for item in intervals if item.start == start and item.settled), None)
 
     return await until(found, f"the interval at {start} was not settled")
+
+
+@pytest.fixture
+async def cables() -> AsyncIterator[CablePrograms]:
+    """Let cables be started; none is left running."""
+    programs = CablePrograms(HALF_HOUR_S // INTERVAL_SECONDS)
+    yield programs
+    await programs.stop()
+
+
+@pytest.fixture
+async def dora(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    """Return the operator's session in the community of Dora, who drives; hosts live in another one, with its terms.
+
+    A site learns in one interval whether everything else behind its meter is measured, where it takes a day.
+    """
+    monkeypatch.setattr(coverage, "LEARNT_MIN", 1)
+    monkeypatch.setattr(rule, "CLAIM_WH", READ_WRONG_WH)
+    await cloud.operator.put("/v2g/terms", TERMS)
+    drivers = Operator(cloud.session, cloud.url, cloud.operator_client, "drivers")
+    await set_up_community(drivers, INTERVAL_SECONDS, time.time())
+    await drivers.put("/owners/dora", {"name": "Dora"})
+    return drivers

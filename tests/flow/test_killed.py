@@ -39,7 +39,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 
 async def test_what_was_measured_survives_the_killing_of_both_sides(stage: Stage) -> None:
     """The cloud is killed, then Home Assistant with a full outbox; both come back, and every Wh is there once."""
-    operator, begins_at = await set_up(stage)
+    operator, begins_at, _ = await set_up(stage)
     await settled_through(operator, begins_at, begins_at)
 
     kill(stage, CLOUD)
