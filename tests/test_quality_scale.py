@@ -96,7 +96,13 @@ HELD: dict[str, Held] = {
     "config-flow": Held((code.dialogues, code.subentry_dialogues)),
     "config-flow-test-coverage": Held((coverage_is_measured,)),
     "dependency-transparency": Held((no_library_of_unknown_making,)),
-    "docs-actions": page("actions", "commonwatt.transfer_tap", "commonwatt.verify_statement", "commonwatt.spread_gap"),
+    "docs-actions": page(
+        "actions",
+        "commonwatt.transfer_tap",
+        "commonwatt.verify_statement",
+        "commonwatt.spread_gap",
+        "commonwatt.report_stolen",
+    ),
     "docs-high-level-description": page("description", "What it is for"),
     "docs-installation-instructions": page("installation", "Install"),
     "docs-removal-instructions": page("removal", "Remove a tap", "Remove the integration"),
@@ -132,7 +138,7 @@ HELD: dict[str, Held] = {
         ),
     ),
     "config-entry-unloading": Held((code.unloading,), witnesses("test_entry", "test_unloading_gives_the_outbox_free")),
-    "docs-configuration-parameters": page("configuration", "Change the site", "Change a tap"),
+    "docs-configuration-parameters": page("configuration", "Change the site", "Options of the site", "Change a tap"),
     "docs-installation-parameters": page("installation", "What is asked"),
     "entity-unavailable": Held(
         tests=witnesses("test_modbus", "test_a_silent_meter_is_unavailable_told_once_and_comes_back")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import platform
 import sys
 
-from . import ingest, loop, netting, poll, posting, settlement
+from . import fraud, ingest, loop, netting, poll, posting, settlement
 from .figure import Figure, as_json, table
 
 type Measure = Callable[[argparse.Namespace], list[Figure]]
@@ -17,6 +17,7 @@ PARTS: dict[str, Measure] = {
     "poll": lambda options: poll.measure(options.seconds),
     "loop": lambda options: loop.measure(options.seconds, full=options.full),
     "netting": lambda options: netting.measure(options.seconds, options.seed),
+    "fraud": lambda options: fraud.measure(options.seed, fraud.how_many(full=options.full)),
 }
 
 
@@ -29,6 +30,8 @@ def main() -> int:
         print(as_json(figures, **about))  # noqa: T201
     else:
         print(", ".join(f"{name} {value}" for name, value in about.items()))  # noqa: T201
+        if options.curves:
+            print(*fraud.curves(options.seed, fraud.how_many(full=options.full)), "", sep="\n")  # noqa: T201
         print(table(figures))  # noqa: T201
     return 0
 
@@ -38,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="what to measure; everything if left out")
     parser.add_argument("--seconds", type=float, default=10, help="about how long each part measures")
     parser.add_argument("--full", action="store_true", help="the sizes of the goals instead of smaller ones")
+    parser.add_argument("--curves", action="store_true", help="print what the tolerance against fraud was chosen by")
     parser.add_argument("--json", action="store_true", help="for a program instead of a person")
     parser.add_argument("--seed", type=int, default=20_261_121, help="of everything that is made up")
     return parser
