@@ -40,6 +40,7 @@ from .sites.access.http import secret_key
 from .sites.store import Community, communities
 from .v2g.audit.reports.store import report_findings
 from .v2g.audit.store import v2g_findings
+from .v2g.job import CableWork
 
 SHUTDOWN_SECONDS = 20  # requests under way may end within
 NEEDS = {
@@ -87,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="answer requests and run the jobs until told to stop")
     commands.add_parser("migrate", help="create or update the database, and a new one's key file")
-    commands.add_parser("settle", help="settle what is due now, seal the days that are over, and end")
+    commands.add_parser("settle", help="settle what is due now, with what cables moved, seal the days that are over, end")
     audit = commands.add_parser(
         "audit", help="recompute everything that is kept; 0: sound, 1: findings, 2: cannot look"
     )
@@ -158,10 +159,11 @@ async def _settle(config: Config) -> None:
     try:
         await database.read(check_own, key, config)
         settled = await settle(database, wall_clock_ms() // 1000)
+        worked = await CableWork(database).to_rest(wall_clock_ms() // 1000)
         roots = await seal(database, key.sign_compact, wall_clock_ms() // 1000, tell_statement_ready)
     finally:
         database.dispose()
-    print(f"{settled} intervals settled, {roots} days sealed")
+    print(f"{settled} intervals settled, {worked} steps done for cables, {roots} days sealed")
 
 
 async def _mirror(options: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -11,11 +11,11 @@ TITLE = "Sunny Street"
 SOLAR = "pv"
 SOLAR_PRODUCTION = "sensor.solar_production"  # from the configuration: the Energy dashboard wants production positive
 STEERED_SHOWN = (
-    *("mode", "charge", "current_limit", "set_point", "power", "charger_state", "state_of_charge"),
+    *("v2g_mode", "charge", "current_limit", "set_point", "power", "charger_state", "state_of_charge"),
     *("permission", "agreement", "reward_today", "reward_total", "reward_pending"),
 )
 FEATURES = {
-    "mode": "select-options",
+    "v2g_mode": "select-options",
     "charge": "toggle",
     "current_limit": "numeric-input",
     "set_point": "numeric-input",

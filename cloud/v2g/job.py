@@ -19,10 +19,11 @@ class CableWork:
     def __init__(self, database: Database, ring: Callable[[], None] = lambda: None) -> None:
         """Begin with nothing failing; `ring` is called after notices were posted."""
         self.hands = Hands(database, ring)
+        self.judge = Judge()
         # in the order of the flow; a step that fails is tried again each turn, and the others go on
         self.steps: tuple[tuple[str, Step], ...] = (
             ("records", look_at_records),
-            ("judgement", Judge().turn),
+            ("judgement", self.judge.turn),
             ("rewards", settle_cables),
         )
 
@@ -31,6 +32,15 @@ class CableWork:
         while True:
             if not await self.turn(clock_ms() // 1000):
                 await asyncio.sleep(TURN_SECONDS)
+
+    async def to_rest(self, now: int) -> int:
+        """Work until nothing is left that is due at this time; return how much there was to do."""
+        done = 0
+        while True:
+            more = await self.turn(now)
+            done += more
+            if not more and (self.judge.rests or "judgement" in self.hands.failing):
+                return done
 
     async def turn(self, now: int) -> int:
         """Take every step once; return how much there was to do."""

@@ -47,6 +47,13 @@ class Dictation:
             self._under_way = self._waiting.pop(0)
             self._entry.async_create_task(self._hass, self._async_tell(), f"commonwatt tells {self._name}")
 
+    async def async_say(self, orders: Sequence[Order]) -> None:
+        """Tell the cable these, once, and drop what waits; returns when it is done, or one of them failed."""
+        self._waiting = []
+        for order in orders:
+            if not await self._async_tell_one(*order):
+                return
+
     async def _async_tell(self) -> None:
         try:
             while self._under_way is not None:

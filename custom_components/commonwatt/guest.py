@@ -16,7 +16,7 @@ from .devices.port import Device, Value
 from .dictation import Dictation
 from .errors import BadSignature, CloudRefused, CloudUnreachable
 from .link.uplink import full_jitter
-from .periods import NAME_LETTERS_MAX
+from .periods import name_or_none, place_said
 from .site import TapConfig
 from .sources import ModbusSource
 from .v2g import UNKNOWN, Agreement, Periods, Tolerance
@@ -35,13 +35,13 @@ from .v2g.visit import (
     with_word,
 )
 from .visit_issues import clear_mismatch, show_mismatch, tell_denied, tell_unregistered
-from .wire.cable import KEY_LETTERS_MAX, place_or_none
-from .wire.strict import printable
+from .wire.cable import KEY_LETTERS_MAX
 
 if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
 
 UNKNOWN_CABLE = "unknown-cable"
+OTHER_KEY = "other-key"  # of a cable whose number is known
 TOLERANCE_DEFAULT = Tolerance()
 
 type Happening = Literal["mismatch", "suspect", "permission_changed", "plugged_in", "unplugged"]
@@ -74,6 +74,8 @@ class Guest:
         assert source.serial is not None
         self.tap, self.name, self.device = tap.tap, tap.name, device
         self.serial, self.key = source.serial, source.public_key
+        self.shown = source.public_key
+        self.subentry_id = tap.subentry_id
         self.visitor: bool = entry.subentries[tap.subentry_id].data.get(CONF_VISITOR, False)
         self.mode: Mode = "v2g"
         self.resume = False
@@ -110,8 +112,8 @@ class Guest:
 
     def learn(self, word: Word) -> None:
         """Go by what the cloud said; records are judged by the key it knows, whatever key was met first."""
-        self.word, self.unknown = word, word.standing.cause == UNKNOWN_CABLE
         key = word.standing.public_key
+        self.word, self.unknown = word, key is None and word.standing.cause == UNKNOWN_CABLE
         if key is None or key == self.key or not isinstance(self.device, CableDevice):
             return
         try:
@@ -193,23 +195,30 @@ class Guest:
             return happening, {"energy_wh": period.energy_wh, **comparison(self.agreement)}
         return None, {}
 
-    def visit(self, stay: Stay) -> wire.Visit:
-        """Return what the cloud is told of its stay."""
-        state = self._site.data.taps[self.tap]
-        user, vehicle = state.values.get("user_id"), state.values.get("vehicle_id")
-        latitude, longitude = state.values.get("latitude"), state.values.get("longitude")
-        place: list[int] | None = None
-        if isinstance(latitude, int | float) and isinstance(longitude, int | float):
-            place = [round(latitude * 1_000_000), round(longitude * 1_000_000)]
+    async def async_visit(self, stay: Stay) -> wire.Visit:
+        """Return what the cloud is told of its stay, with the key it shows now: another one may have come in its name.
+
+        What the cloud knows itself it need not be told.
+        """
+        if isinstance(self.device, CableDevice):
+            self.shown = await self.device.async_shown_key() or self.shown
+        told = self._site.data.taps[self.tap].values
         return wire.Visit(
             cable=self.serial,
             plugged_at=stay.plugged_at,
             tap=self._config.parent or self.tap,
-            public_key=self.key if self.key is not None and len(self.key) <= KEY_LETTERS_MAX else None,
-            user=_name(user),
-            vehicle=_name(vehicle),
-            place=_place(place),
+            public_key=self.shown if self.shown is not None and len(self.shown) <= KEY_LETTERS_MAX else None,
+            user=name_or_none(told.get("user_id")),
+            vehicle=name_or_none(told.get("vehicle_id")),
+            place=place_said(told.get("latitude"), told.get("longitude")),
         )
+
+    async def async_leave(self, site: str | None) -> None:
+        """Let it charge at most, as it is taken out of the site with a car at it: nobody here compares it any more."""
+        if self.stay is None or self.silent_since is not None:
+            return
+        told = self._dictation.told(self._site.data.taps[self.tap].values)
+        await self._dictation.async_say(leave_orders(told, self.device.commands.keys(), site, mode=self.mode))
 
     def _moved(self, before: Stay | None, told: Mapping[str, Value]) -> list[Told]:
         """Begin anew with another stay; what happened before the first look is no event, nor who left unseen."""
@@ -253,7 +262,9 @@ class Guest:
         # of one that nobody has registered another repair says what to do
         registrable = self.unknown and not self.visitor
         said = restricted and answers and self.stay is not None and not registrable
-        tell_denied(self._hass, self._entry, self._config, decided, said=said)
+        registered = self.word is not None and self.word.standing.public_key is not None
+        cause = OTHER_KEY if decided.cause == UNKNOWN_CABLE and registered else decided.cause
+        tell_denied(self._hass, self._entry, self._config, cause, said=said)
         tell_unregistered(self._hass, self._entry, self._config, said=registrable)
 
 
@@ -275,17 +286,3 @@ def comparison(agreement: Agreement | None) -> dict[str, int | None]:
 def cause_key(cause: str) -> str:
     """Return a cause as Home Assistant's keys are written."""
     return cause.replace("-", "_")
-
-
-def _name(value: Value | None) -> str | None:
-    """Return a name as the wire takes it; one that cannot be told is none."""
-    name = value.strip() if isinstance(value, str) else ""
-    return name if 0 < len(name) <= NAME_LETTERS_MAX and printable(name) else None
-
-
-def _place(place: list[int] | None) -> wire.Place | None:
-    """Return a place the wire takes: a cable may say that it is anywhere."""
-    try:
-        return place_or_none({"place": place}, "cable")
-    except wire.WireError:
-        return None

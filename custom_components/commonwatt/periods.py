@@ -193,19 +193,20 @@ def _told(before: Told, values: Mapping[Quantity, Value], *, plugged: bool) -> T
         return before
     return Told(
         plugged=plugged,
-        user=_name(values.get("user_id")) or (before.user if before.plugged else None),
-        vehicle=_name(values.get("vehicle_id")) or (before.vehicle if before.plugged else None),
-        place=_place(values.get("latitude"), values.get("longitude")) or (before.place if before.plugged else None),
+        user=name_or_none(values.get("user_id")) or (before.user if before.plugged else None),
+        vehicle=name_or_none(values.get("vehicle_id")) or (before.vehicle if before.plugged else None),
+        place=place_said(values.get("latitude"), values.get("longitude")) or (before.place if before.plugged else None),
     )
 
 
-def _name(value: Value | None) -> str | None:
+def name_or_none(value: Value | None) -> str | None:
     """Return a name as the wire takes it; one that cannot be printed is none."""
     name = value.strip() if isinstance(value, str) else ""
     return name if 0 < len(name) <= NAME_LETTERS_MAX and printable(name) else None
 
 
-def _place(latitude: Value | None, longitude: Value | None) -> Place | None:
+def place_said(latitude: Value | None, longitude: Value | None) -> Place | None:
+    """Return a place as the wire takes it: a cable may say that it is anywhere."""
     if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
         return None
     if not (abs(latitude) <= 90 and abs(longitude) <= 180):  # nor does NaN

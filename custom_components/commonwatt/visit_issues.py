@@ -9,7 +9,6 @@ from homeassistant.helpers import issue_registry as ir
 from .const import DOMAIN
 from .site import TapConfig
 from .v2g.agreement import Agreement
-from .v2g.visit import Effect
 
 MISMATCH: Final = "cable_mismatch"
 DENIED: Final = "cable_denied"
@@ -22,6 +21,7 @@ DENIED_BY: Final = {
     "place": "cable_denied_place",
     "overload": "cable_denied_overload",
     "unknown-cable": "cable_denied_unknown_cable",
+    "other-key": "cable_denied_other_key",
     "stolen": "cable_denied_stolen",
     "revoked": "cable_denied_revoked",
     "two-places": "cable_denied_two_places",
@@ -51,10 +51,10 @@ def clear_mismatch(hass: HomeAssistant, entry_id: str, tap: str) -> None:
 
 
 @callback
-def tell_denied(hass: HomeAssistant, entry: ConfigEntry[Any], tap: TapConfig, decided: Effect, *, said: bool) -> None:
-    """Show why a cable may not do all it could, for as long as that is so."""
+def tell_denied(hass: HomeAssistant, entry: ConfigEntry[Any], tap: TapConfig, cause: str, *, said: bool) -> None:
+    """Show why a cable may not do all it could, for as long as that is so; one that shows another key is said to be so."""
     if said:
-        _show(hass, entry, tap, (DENIED, DENIED_BY[decided.cause]), {})
+        _show(hass, entry, tap, (DENIED, DENIED_BY[cause]), {})
     else:
         ir.async_delete_issue(hass, DOMAIN, issue_of(DENIED, entry.entry_id, tap.tap))
 

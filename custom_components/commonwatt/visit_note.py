@@ -15,12 +15,13 @@ WORDS_MAX = 200  # of cables; the ones heard of last are kept
 
 @dataclass(frozen=True, slots=True)
 class KeptCable:
-    """What is kept of the cable at a tap; `seen_at` is when it answered last, in s."""
+    """What is kept of the cable at a tap: when it answered last (s), and whether it must be let charge again."""
 
     serial: str
     mode: Mode
     stay: Stay | None
     seen_at: int
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class VisitNote:
                 "serial": cable.serial,
                 "mode": cable.mode,
                 "seen_at": cable.seen_at,
+                "resume": cable.resume,
                 "stay": None if (stay := cable.stay) is None else [stay.plugged_at, stay.answered, stay.agreement],
             }
             for tap, cable in self.cables.items()
@@ -62,7 +64,11 @@ def read_note(text: str | None) -> VisitNote:
 def _read(data: Mapping[str, Any]) -> VisitNote:
     cables = {
         tap: KeptCable(
-            item["serial"], item["mode"], None if item["stay"] is None else Stay(*item["stay"]), item["seen_at"]
+            item["serial"],
+            item["mode"],
+            None if item["stay"] is None else Stay(*item["stay"]),
+            item["seen_at"],
+            item.get("resume", False),
         )
         for tap, item in data["cables"].items()
     }

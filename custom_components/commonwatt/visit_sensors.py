@@ -164,7 +164,9 @@ class RewardSensor(TapEntity, SensorEntity):
     @override
     def native_value(self) -> StateType:
         reward = self._reward
-        return None if reward is None else self.entity_description.micro_fn(reward) / MICRO
+        if reward is None or (self.entity_description.daily and not self._is_of_today):
+            return None
+        return self.entity_description.micro_fn(reward) / MICRO
 
     @property
     @override
@@ -175,6 +177,11 @@ class RewardSensor(TapEntity, SensorEntity):
     @override
     def _face(self) -> object:
         return self.native_value, self.last_reset
+
+    @property
+    def _is_of_today(self) -> bool:
+        """Tell whether the cloud said it today; what it said yesterday is the reward of another day."""
+        return self._visits.heard_at(self._tap) >= dt_util.start_of_local_day().timestamp()
 
     @property
     def _reward(self) -> Reward | None:

@@ -58,7 +58,7 @@ class Visits:
         site.periods.standing = self.standing
         self._hearers: defaultdict[str, list[Hearer]] = defaultdict(list)
         self._woken = asyncio.Event()
-        self._dirty, self._outbox_fails = False, False
+        self._dirty, self._outbox_fails, self._ended = False, False, False
         self._task: asyncio.Task[None] | None = None
         if cloud is not None:
             cloud.listen(NOTICE_PERMISSION, self.hear)
@@ -73,6 +73,7 @@ class Visits:
             kept = note.cables.get(tap)
             if kept is not None and kept.serial == guest.serial:
                 guest.mode, guest.stay, guest.seen_at = kept.mode, kept.stay, kept.seen_at
+                guest.resume = kept.resume
             if (word := self._words.get(guest.serial)) is not None:
                 guest.learn(word)
 
@@ -89,7 +90,11 @@ class Visits:
         )
 
     async def async_stop(self) -> None:
-        """Ask no more, and keep what is known."""
+        """Ask no more, and keep what is known; a cable that is no longer the site's may do no more than charge."""
+        self._ended = True
+        for guest in self.guests.values():
+            if self._entry.disabled_by is not None or guest.subentry_id not in self._entry.subentries:
+                await guest.async_leave(self._site_id)
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -104,6 +109,11 @@ class Visits:
     def standing_at(self, tap: str) -> wire.Standing | None:
         """Return what the cloud said last of the cable at a tap."""
         return self.standing(self.guests[tap].serial)
+
+    def heard_at(self, tap: str) -> int:
+        """Return when the cloud said that, in s; 0 where it has said nothing."""
+        word = self._words.get(self.guests[tap].serial)
+        return 0 if word is None else word.heard_at
 
     def effect(self, tap: str) -> Effect | None:
         """Return what the cable at a tap may do now; None while nobody can say: it is not plugged in, nor known."""
@@ -192,6 +202,8 @@ class Visits:
     @callback
     def _look(self, guest: Guest) -> None:
         """See what the poll brought of a cable, decide what it may do, and have it told so."""
+        if self._ended:
+            return
         in_touch = self._cloud is not None and self._cloud.state.connected
         seen = guest.look(self._site_id, _now(), has_cloud=self._cloud is not None, in_touch=in_touch)
         for happening, about in seen.happenings:
@@ -227,7 +239,7 @@ class Visits:
         guest.due_at, guest.asked_at = None, _now()
         try:
             if stay is not None and not stay.answered:
-                standing = await ask_visit(client, guest.visit(stay))
+                standing = await ask_visit(client, await guest.async_visit(stay))
             else:
                 standing = await fetch_standing(client, guest.serial)
         except (CloudUnreachable, CloudRefused, BadSignature) as error:
@@ -250,7 +262,8 @@ class Visits:
             return
         self._dirty = False
         cables = {
-            tap: KeptCable(guest.serial, guest.mode, guest.stay, guest.seen_at) for tap, guest in self.guests.items()
+            tap: KeptCable(guest.serial, guest.mode, guest.stay, guest.seen_at, guest.resume)
+            for tap, guest in self.guests.items()
         }
         note = VisitNote(cables, self._words, self._notice).text()
         for guest in self.guests.values():

@@ -90,12 +90,17 @@ async def test_a_permission_is_told_with_its_cause(hass: HomeAssistant, visit: s
     calls = await told(hass, visit)
     await happens(hass, visit, "01", DENIED)
     await happens(hass, visit, "02", ALLOWED)
+    lost = {"permission": "charge_only", "before": "allowed", "cause": "unreachable"}
+    await happens(hass, visit, "03", ALLOWED | lost)
     assert [call.data["title"] for call in calls] == [
         "Dora's cable: V2G is denied",
         "Dora's cable: V2G is allowed again",
+        "Dora's cable: charging only",
     ]
     assert calls[0].data["message"] == "The cause: two places. Settings, Repairs says what to do."
     assert calls[1].data["message"] == "There is nothing to be done."
+    assert "out of reach" in calls[2].data["message"]
+    assert "Repairs" not in calls[2].data["message"], "there is no repair for it"
 
 
 async def test_nothing_else_is_told(hass: HomeAssistant, visit: str) -> None:

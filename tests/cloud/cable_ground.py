@@ -12,7 +12,7 @@ from cloud.v2g.records.store import signed_between
 from cloud.v2g.turn import Hands
 from cloud.wire import GENESIS, CablePeriod, CableRecord, Visit, digest, to_bytes
 from cloud.wire.strict import plain_members
-from demo.signed import SignedIntervals
+from demo.signed import Place, SignedIntervals
 
 from .conftest import INTERVAL, NOON, Cloud, Reply, Site
 
@@ -37,12 +37,14 @@ class SigningCable:
         """The public key, as the cloud wants it."""
         return self.signed.public_key.hex()
 
-    def sign(self, start: int, energy_wh: int = 0, *, site: str = "", seconds: int = INTERVAL) -> str:
+    def sign(
+        self, start: int, energy_wh: int = 0, *, site: str = "", seconds: int = INTERVAL, place: Place | None = None
+    ) -> str:
         """Sign an interval with this energy towards the car and return the record."""
         before = self.registers
         self.registers = before[0] + max(energy_wh, 0), before[1] + max(-energy_wh, 0)
         span = start * 1000, (start + seconds) * 1000
-        self.signed.close(span, before, self.registers, "dora", "C", site=site)
+        self.signed.close(span, before, self.registers, "dora", "C", site=site, place=place)
         return self.signed.record(self.signed.newest)
 
     def body(self, **changes: Any) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_from_an_empty_folder_to_a_running_cloud(new_url: Callable[[Path], str],
     assert "keep a copy of the key file" in migrated.stdout
     added = run(tmp_path, url, "client", "add", "--scope", "operator", "--name", "me")
     client = dict(line.split("=", 1) for line in added.stdout.split())
-    assert run(tmp_path, url, "settle").stdout == "0 intervals settled, 0 days sealed\n"
+    assert run(tmp_path, url, "settle").stdout == "0 intervals settled, 0 steps done for cables, 0 days sealed\n"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     served = subprocess.Popen(

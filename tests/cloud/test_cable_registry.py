@@ -11,7 +11,7 @@ from cloud.v2g.cables.cable import CABLES_OF_OWNER_MAX, CHANGES, may_become
 from cloud.v2g.cables.store import cable_change_table, cable_key_table, cable_table
 from cloud.wire import to_bytes
 
-from .cable_ground import SERIAL, START, SigningCable, host
+from .cable_ground import SERIAL, START, SigningCable, host, kept, look, period
 from .conftest import COMMUNITY, OWNERS, Cloud, verified
 from .people import ANNA, BEN, HILLSIDE, MANAGER
 
@@ -146,6 +146,41 @@ async def test_a_revoked_key_is_revoked_for_good(cloud: Cloud) -> None:
         assert (await MANAGER.call(cloud, "POST", f"{here}/{what}", {"note": "no"})).problem == "cable-state"
     assert (await cable.register(cloud, owner="anna")).problem == "cable-taken"
     assert (await cable.register(cloud)).json["state"] == "revoked"
+
+
+async def test_a_number_that_somebody_else_has_taken_is_free_again_once_that_key_is_revoked(cloud: Cloud) -> None:
+    """Anybody can sign a stranger's serial number with a key of one's own; its cable is not kept out for good."""
+    await cloud.found()
+    await cloud.found(HILLSIDE)
+    taker, cable = SigningCable(), SigningCable()
+    assert (await taker.register(cloud, owner="anna")).status == 201
+    assert (await cable.register(cloud)).problem == "cable-taken"
+    path = f"owners/anna/cables/{SERIAL}/revoke"
+    assert (await MANAGER.call(cloud, "POST", path, {"note": "not her cable"})).json["state"] == "revoked"
+    taken = SigningCable("CWC-2")
+    assert (await taken.register(cloud, owner="sun")).status == 201
+    same = cable.body(public_key=taken.public_key, ocmf=under(taken, SERIAL))
+    assert (await cloud.operator("POST", f"{COMMUNITY}/{OF_BEN}", same)).problem == "cable-key-taken"
+    reply = await cable.register(cloud, HILLSIDE)
+    assert (reply.status, reply.json["state"], reply.json["public_key"]) == (201, "active", cable.public_key)
+    told = await cloud.operator("GET", f"{HILLSIDE}/{OF_BEN}/{SERIAL}")
+    assert [item["state"] for item in told.json["history"]] == ["active", "revoked", "active"]
+    assert (await taker.register(cloud, owner="anna")).problem == "cable-taken"
+    place = await host(cloud)
+    assert (await place.plug(cable)).json["permission"] == "allowed"
+    await place.report(START, [period(5)], [(SERIAL, cable.sign(START, 5, site=place.id))])
+    await look(cloud)
+    assert [item.energy_wh for item in await kept(cloud)] == [5]
+    revoked = await cloud.operator("POST", f"{HILLSIDE}/{OF_BEN}/{SERIAL}/revoke", {"note": "lost"})
+    assert revoked.json["state"] == "revoked"
+    assert (await SigningCable().register(cloud)).problem == "cable-taken", "what it signed stays its own"
+
+
+def under(cable: SigningCable, serial: str) -> str:
+    """Return a record of another serial number, signed with a cable's key."""
+    other = SigningCable(serial)
+    other.signed._key = cable.signed._key
+    return str(other.body()["ocmf"])
 
 
 def test_what_a_cable_may_become() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from cloud.notice.store import waiting
 from cloud.v2g.records.store import cable_presence_table
-from cloud.v2g.visits.store import LATELY_SECONDS, NEW_MAX, cables_at, sites_with, visit_table
+from cloud.v2g.visits.store import LATELY_SECONDS, NEW_MAX, NEW_OF_CABLE_MAX, cables_at, sites_with, visit_table
 from cloud.wire import parse_standing, to_bytes
 
 from .cable_ground import SERIAL, START, SigningCable, host, look, period
@@ -100,15 +100,28 @@ async def test_a_visit_is_the_sites_own_word(cloud: Cloud) -> None:
 async def test_pluggings_in_are_bounded(cloud: Cloud) -> None:
     """A site that asks again for what it told of is answered all the same."""
     await cloud.found()
-    place, cable = await host(cloud), SigningCable()
-    for number in range(NEW_MAX):
-        assert (await place.plug(cable, NOON - number)).status == 200
-    refused = await place.plug(cable, NOON + 1)
+    place, cables = await host(cloud), [SigningCable(f"CWC-{number}") for number in range(5)]
+    for cable in cables[:-1]:
+        for number in range(NEW_OF_CABLE_MAX):
+            assert (await place.plug(cable, NOON - number)).status == 200
+    assert NEW_MAX == 4 * NEW_OF_CABLE_MAX
+    refused = await place.plug(cables[-1], NOON + 1)
     assert (refused.problem, refused.headers["Retry-After"]) == ("too-many-tries", "60")
-    assert (await place.plug(cable, NOON)).status == 200
+    assert (await place.plug(cables[0], NOON)).status == 200
     cloud.clock.forward(3601)
     place.site.token = await cloud.token(place.id, place.site.secret)
-    assert (await place.plug(cable, NOON + 1)).status == 200
+    assert (await place.plug(cables[-1], NOON + 1)).status == 200
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+async def test_a_cable_that_seems_new_all_the_time_leaves_room_for_others(cloud: Cloud) -> None:
+    """It forgets where it is with every look at it, by mistake or to keep others from being answered."""
+    await cloud.found()
+    place, cable, other = await host(cloud), SigningCable(), SigningCable("CWC-2")
+    for number in range(NEW_OF_CABLE_MAX):
+        assert (await place.plug(cable, NOON - number)).status == 200
+    assert (await place.plug(cable, NOON + 1)).problem == "too-many-tries"
+    assert (await place.plug(other, NOON)).status == 200
 
 
 async def test_where_a_cable_was_lately_is_known(cloud: Cloud) -> None:

@@ -417,3 +417,61 @@ def test_what_another_version_kept_is_begun_anew(expected_logs: list[str]) -> No
         {"cables": {}},
     )
     assert read_note(note.text()) == note
+
+
+async def test_the_cloud_is_told_the_key_that_the_cable_shows_now(scene: Scene, expected_logs: list[str]) -> None:
+    """Not the key it knows itself: another cable under the same number would pass for the right one."""
+    expected_logs += ["is registered with another key"]
+    await plug_in(scene)
+    scene.cable.plug(plugged=False)
+    await scene.settle(lambda: scene.guest.stay is None)
+    registered = scene.cable.signed.public_key.hex()
+    scene.cable.signed = SignedIntervals(SERIAL)
+    shown = scene.cable.signed.public_key.hex()
+    scene.cloud.cables[SERIAL] = standing(SERIAL, "denied", "unknown-cable", public_key=registered)
+    await plug_in(scene)
+    assert [visit.public_key for visit in scene.cloud.visits] == [registered, shown]
+    found = scene.issue("cable_denied")
+    assert found is not None
+    assert found.translation_key == "cable_denied_other_key"
+    assert scene.issue("cable_unregistered") is None  # nobody can register it
+
+
+async def test_what_was_switched_off_is_on_again_after_a_restart_in_between(scene: Scene) -> None:
+    """It was chosen while the cable was silent; the car would not charge, and nothing would say why."""
+    await plug_in(scene)
+    runtime = scene.entry.runtime_data
+    runtime.visits.set_mode("T2", "off")
+    await scene.settle(lambda: not scene.cable.charge)
+    await scene.poll(35)
+    scene.server.refuses = True
+    runtime.visits.set_mode("T2", "v2g")
+    await scene.until(lambda: scene.guest._dictation._under_way is None)
+    scene.server.refuses = False
+    assert await scene.hass.config_entries.async_reload(scene.entry.entry_id)
+    await scene.settle(lambda: scene.cable.charge)
+
+
+async def test_a_cable_that_is_removed_while_plugged_in_may_only_charge(scene: Scene) -> None:
+    """Nobody here compares it any more, nor hears that it must stop."""
+    await plug_in(scene)
+    await scene.settle(lambda: scene.cable.permission is Permission.ALLOWED)
+    tap = site_of(scene.entry).taps["T2"]
+    scene.hass.config_entries.async_remove_subentry(scene.entry, tap.subentry_id)
+    await scene.until(lambda: scene.cable.permission is Permission.CHARGE_ONLY and scene.cable.site == "")
+
+
+async def test_what_was_earned_yesterday_is_not_shown_as_today(scene: Scene, clock: FrozenDateTimeFactory) -> None:
+    """Until the cloud has told of the new day, nobody knows; what was earned in all still stands."""
+    scene.cloud.cables[SERIAL] = standing(SERIAL, own=True, reward=wire.Reward(1_250_000, 90_000_000, 0))
+    await scene.until(lambda: scene.cloud.sockets)
+    await scene.cloud.tell("n1", "cables", {})
+    await scene.until(lambda: scene.hass.states.get("sensor.tap_t2_reward_in_all") is not None)
+    assert float(scene.shown("reward_today")) == 1.25
+    visits = scene.entry.runtime_data.visits
+    word = visits._words[SERIAL]
+    visits._words[SERIAL] = Word(word.standing, word.heard_at - 86_400)
+    site_of(scene.entry).async_tell()
+    await scene.hass.async_block_till_done()
+    assert scene.shown("reward_today") == "unknown"
+    assert float(scene.shown("reward_total")) == 90

@@ -279,7 +279,7 @@ def _create_judged_periods() -> None:
             "state IN ('pending', 'final', 'withheld', 'void')", name=op.f("ck_judged_period_state_known")
         ),
         sa.CheckConstraint(
-            "cause IN ('none', 'waiting', 'unsigned', 'gap', 'scaled', 'meter', 'utility', 'pending-cap')",
+            "cause IN ('none', 'waiting', 'unsigned', 'gap', 'scaled', 'meter', 'utility', 'stopped', 'pending-cap')",
             name=op.f("ck_judged_period_cause_known"),
         ),
         sa.CheckConstraint("witness IN ('utility', 'lookback')", name=op.f("ck_judged_period_witness_known")),

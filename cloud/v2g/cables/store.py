@@ -1,5 +1,6 @@
 """Keeps the cables with their history; each id and each key is there once in the whole cloud."""
 
+from itertools import pairwise
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -19,6 +20,8 @@ from sqlalchemy import (
 
 from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, insert_new, metadata, new_id
 from cloud.sites.store import community_of, owner_table
+from cloud.v2g.records.store import newest_number
+from cloud.wire.strict import TIME_MAX
 
 from .cable import CABLES_OF_OWNER_MAX, By, Cable, Change, NotChanged, State, may_become
 
@@ -103,26 +106,50 @@ def _has_owner(conn: Connection, community: str, owner: str, *, locked: bool = F
 
 
 def register(conn: Connection, cable: Cable, proof: str, by: By, now: int) -> tuple[Cable, bool] | NotRegistered:
-    """Register a cable for an owner; the flag is False where the very same is registered already."""
+    """Register a cable for an owner; the flag is False where the very same is registered already.
+
+    A serial number whose key was revoked before it signed anything is free for another key: else whoever registers
+    other people's numbers, with a key of one's own, would keep those cables out for good.
+    """
     if community_of(conn, cable.community) is None:
         return "no-community"
     if not _has_owner(conn, cable.community, cable.owner, locked=True):
         return "no-owner"
-    before = cable_of(conn, cable.cable)
-    if before is not None:
-        same = (before.community, before.owner, before.public_key)
-        return (before, False) if same == (cable.community, cable.owner, cable.public_key) else "cable-taken"
+    before = cable_of(conn, cable.cable, locked=True)
+    if before is not None and (before.community, before.owner, before.public_key) == _identity(cable):
+        return before, False
+    if before is not None and not _is_free(conn, before, cable.public_key):
+        return "cable-taken"
     count = select(func.count()).select_from(cable_table).filter_by(community=cable.community, owner=cable.owner)
     if conn.execute(count).scalar_one() >= CABLES_OF_OWNER_MAX:
         return "too-many-cables"
-    values = {name: getattr(cable, name) for name in MEMBERS} | {"bucket": bucket_of(cable.cable), "proof": proof}
-    if not insert_new(conn, cable_table, values):
-        return "cable-taken"  # another owner was faster
-    if not insert_new(conn, cable_key_table, {"public_key": cable.public_key, "cable": cable.cable}):
-        conn.execute(delete(cable_table).filter_by(**_owned(cable.cable)))
-        return "key-taken"
+    refused = _keep(conn, cable, proof, again=before is not None)
+    if refused is not None:
+        return refused
     _note(conn, cable.cable, cable.state, by=by, note=None, now=now)
     return cable, True
+
+
+def _identity(cable: Cable) -> tuple[str, str, str]:
+    return cable.community, cable.owner, cable.public_key
+
+
+def _is_free(conn: Connection, before: Cable, public_key: str) -> bool:
+    """Tell whether another key may have the number of a cable; what the one before signed stays its own."""
+    return before.state == "revoked" and before.public_key != public_key and not newest_number(conn, before.cable)
+
+
+def _keep(conn: Connection, cable: Cable, proof: str, *, again: bool) -> Literal["cable-taken", "key-taken"] | None:
+    values = {name: getattr(cable, name) for name in MEMBERS} | {"bucket": bucket_of(cable.cable), "proof": proof}
+    if not again and not insert_new(conn, cable_table, values):
+        return "cable-taken"  # another owner was faster
+    if not insert_new(conn, cable_key_table, {"public_key": cable.public_key, "cable": cable.cable}):
+        if not again:
+            conn.execute(delete(cable_table).filter_by(**_owned(cable.cable)))
+        return "key-taken"
+    if again:
+        conn.execute(update(cable_table).filter_by(**_owned(cable.cable)).values(values | {"searched_at": None}))
+    return None
 
 
 def set_state(conn: Connection, cable: str, state: State, *, by: By, note: str | None, now: int) -> Cable | NotChanged:
@@ -151,6 +178,20 @@ def changes_of(conn: Connection, cable: str, limit: int) -> list[Change]:
     """Return a cable's history, the newest first."""
     rows = select(cable_change_table).filter_by(**_owned(cable)).order_by(cable_change_table.c.change.desc())
     return [_change(row) for row in conn.execute(rows.limit(limit))]
+
+
+def stopped_spans(conn: Connection, cable: str) -> list[tuple[int, int]]:
+    """Return the times [from, to) of which nothing a cable signed is to be booked by itself.
+
+    That is while it was stolen, or once its key was revoked; and while one key is in two places, all that is open.
+    """
+    c = cable_change_table.c
+    rows = select(c.state, c.at).filter_by(**_owned(cable)).order_by(c.at, c.change)
+    changes = conn.execute(rows).tuples().all()
+    if changes and changes[-1][0] == "two-places":
+        return [(0, TIME_MAX)]
+    spans = pairwise([*changes, ("", TIME_MAX)])
+    return [(at, end) for (state, at), (_, end) in spans if state in ("stolen", "revoked")]
 
 
 def _change(row: Row[Any]) -> Change:

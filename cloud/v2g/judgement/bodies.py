@@ -66,7 +66,7 @@ class JudgedItem(Body):
     verdict: JudgedVerdict
     utility_verdict: JudgedVerdict | None
     basis: Literal["consumption", "before", "utility", "none"]
-    cause: Literal["none", "waiting", "unsigned", "gap", "scaled", "meter", "utility", "pending-cap"]
+    cause: Literal["none", "waiting", "unsigned", "gap", "scaled", "meter", "utility", "stopped", "pending-cap"]
     witness: Literal["utility", "lookback"] | None
     state: Literal["pending", "final", "withheld", "void"]
     judged_at: Time

@@ -28,10 +28,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class CableEvidence:
-    """A cable's records by number, and the times [from, to) of which records are missing although newer ones came."""
+    """A cable's records by number, and the times [from, to) of which records are missing although newer ones came.
+
+    `known_since` is when the cable was registered: before, no site had to ask it for records.
+    """
 
     records: Sequence[Record] = ()
     gaps: Sequence[tuple[int, int]] = ()
+    known_since: int = 0
 
 
 def look_of(site: str, reports: Sequence[Report], evidence: Mapping[str, CableEvidence], now: int) -> Look:
@@ -66,13 +70,14 @@ def claim_of(site: str, report: Report, evidence: CableEvidence, overdue: bool) 
     known = signed is not None and not scaled(report.energy_wh, signed.energy_wh, report.seconds, untold_wh)
     covered = any(record.end >= end - report.seconds // COVERED_PARTS for record in evidence.records)
     complete = known or overdue or (covered and not missing)
+    nobodys = missing and not known and end <= evidence.known_since
     if signed is None and complete and not missing and any(record.site is not None for record in touching):
         signed = Signed(0, 0)  # it was elsewhere, by its own word
     return Claim(
         cable=report.cable,
         energy_wh=report.energy_wh,
         connected=bool(report.connected),
-        signed=signed if complete else None,
-        missing=missing and not known,
+        signed=signed if complete and not nobodys else None,
+        missing=missing and not known and not nobodys,
         untold_wh=untold_wh,
     )

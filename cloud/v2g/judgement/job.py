@@ -21,6 +21,7 @@ LOOK_BACK_SECONDS = 30  # a transaction may commit this long after the time its 
 START_SECONDS = 3600  # what came so long before this process began is looked at anew
 WAITING_SECONDS = 5  # then periods that wait for records are looked at again: their grace may be over
 ALL_SECONDS = 60  # then everything that is pending is looked at again, though nothing came
+ROUND_SECONDS = 3600  # then what is withheld, too: what speaks for it may have come while no judge was there
 TOGETHER = 20  # sites in one transaction: one flush for all
 BEGINNING = ("", "")
 
@@ -54,8 +55,14 @@ class Judge:
     wide_at: int = 0  # when periods of the last hour were looked for, not only the newest: clocks differ
     waiting: Rounds = field(default_factory=lambda: Rounds(WAITING_SECONDS))
     pending: Rounds = field(default_factory=lambda: Rounds(ALL_SECONDS))
+    withheld: Rounds = field(default_factory=lambda: Rounds(ROUND_SECONDS))
     records: set[tuple[str, int]] = field(default_factory=set)
     told: set[tuple[str, str, int, int, int, int]] = field(default_factory=set)
+
+    @property
+    def rests(self) -> bool:
+        """Whether no round through the sites is under way."""
+        return all(item.after == BEGINNING for item in (self.waiting, self.pending, self.withheld))
 
     async def turn(self, hands: Hands, now: int) -> int:
         """Admit what is new, judge wherever something is, and tell what went stale; return how much was done."""
@@ -87,6 +94,7 @@ class Judge:
             await self.waiting.page(lambda after: read(store.waiting_sites, after), now)
         )
         due |= dict.fromkeys(await self.pending.page(lambda after: read(store.open_sites, after), now))
+        due |= dict.fromkeys(await self.withheld.page(lambda after: read(store.withheld_sites, after), now))
         records = set(await read(store.signed_since, since))
         due |= dict.fromkeys(await read(store.signed_sites, records - self.records))
         told = set(await read(told_since, since))

@@ -47,16 +47,21 @@ def heard(judged: Judged, word: Word | None) -> Judged:
     return Judged(word.verdict, cause, "utility", judged.energy_wh, judged.records)
 
 
-def outcome(judged: Judged, later: Sequence[Past | None], look_back: int, *, over_cap: bool) -> Outcome:
+def outcome(
+    judged: Judged, later: Sequence[Past | None], look_back: int, *, over_cap: bool, stopped: bool = False
+) -> Outcome:
     """Return what becomes of a period that has not ended.
 
     `later` are the site's next periods with cables in order of time, None for one that still waits for records; so many
     in a row without a mismatch are a witness. `over_cap`: more waits on mere doubt already than the terms allow.
+    `stopped`: the cable was not its driver's to use, so that neither is the driver debited nor anybody paid.
     """
     if judged.verdict == "mismatch" or judged.cause == "unsigned":
         return Outcome("withheld", judged.cause)
     if judged.cause == "waiting":
         return Outcome("pending", judged.cause)
+    if stopped:
+        return Outcome("withheld", "stopped")
     if judged.basis == "utility" and judged.verdict == "match":
         return Outcome("final", judged.cause, "utility")
     if over_cap and judged.verdict in ("suspect", "unknown"):

@@ -12,7 +12,7 @@ EDGE_WH: Final = 10  # a power step of 11 kW right at a boundary, which a site t
 EDGE_SECONDS: Final = 30  # of a period, for each Wh of that
 
 type Basis = Literal["consumption", "before", "utility", "none"]
-type Cause = Literal["none", "waiting", "unsigned", "gap", "scaled", "meter", "utility", "pending-cap"]
+type Cause = Literal["none", "waiting", "unsigned", "gap", "scaled", "meter", "utility", "stopped", "pending-cap"]
 
 
 @dataclass(frozen=True, slots=True)

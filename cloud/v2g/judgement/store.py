@@ -54,7 +54,7 @@ judged_period_table = Table(
     CheckConstraint("utility_verdict IN ('match', 'mismatch', 'suspect', 'unknown')", name="utility_verdict_known"),
     CheckConstraint("state IN ('pending', 'final', 'withheld', 'void')", name="state_known"),
     CheckConstraint(
-        "cause IN ('none', 'waiting', 'unsigned', 'gap', 'scaled', 'meter', 'utility', 'pending-cap')",
+        "cause IN ('none', 'waiting', 'unsigned', 'gap', 'scaled', 'meter', 'utility', 'stopped', 'pending-cap')",
         name="cause_known",
     ),
     CheckConstraint("witness IN ('utility', 'lookback')", name="witness_known"),

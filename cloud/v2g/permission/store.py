@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import json
 from typing import Any, Literal
 
-from sqlalchemy import CheckConstraint, Column, Connection, ForeignKeyConstraint, Row, Table, select
+from sqlalchemy import CheckConstraint, Column, Connection, ForeignKeyConstraint, Row, Select, Table, func, or_, select
 
 from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, metadata, upsert
 from cloud.ingest.cables.store import cable_period_table
@@ -24,6 +24,7 @@ from cloud.wire.cable import CABLES_MAX, Cause, Permission, PermissionChange, Pl
 
 from .rule import FREE, SiteStanding, combined, of_cable, of_demand, of_distance, strictest
 
+SIGNED_LATELY_SECONDS = 3600  # two periods: then it has signed again
 PERMISSION_SECONDS = 86_400  # a site that comes back later asks anew
 
 CLOUD = "cloud"  # who set a flag that nobody set by hand
@@ -128,6 +129,14 @@ def set_flag(
     return made, True
 
 
+def decided_at(conn: Connection, community: str, site: str) -> int:
+    """Return when a person last decided on a site's flag, 0 for never: what was before is dealt with."""
+    c = site_flag_table.c
+    rows = select(func.max(c.set_at)).filter_by(bucket=bucket_of(community), community=community, site=site)
+    last: int | None = conn.execute(rows.where(c.set_by != CLOUD)).scalar_one()
+    return last or 0
+
+
 def flag_of(conn: Connection, community: str, site: str) -> SiteStanding:
     """Return what a site's flag lets cables do."""
     newest = flags_of(conn, community, site)
@@ -151,36 +160,35 @@ def permission_of(conn: Connection, community: str, site: str, cable: str, now: 
     else:
         own = of_cable(known.state, known.since)
     most_m = terms_of(conn, community).distance_m
-    away = of_distance(_distance_m(conn, community, site, cable), most_m, now)
+    away = of_distance(_distance_m(conn, community, site, cable, now), most_m, now)
     return combined(own, standing_of(conn, community, site, now), away)
 
 
-def _distance_m(conn: Connection, community: str, site: str, cable: str) -> int | None:
+def _distance_m(conn: Connection, community: str, site: str, cable: str, now: int) -> int | None:
     """Return how far from the site a cable is, by whichever says farthest: its visit, the site's report, its signature.
 
-    Of each kind the newest counts, and none from before it was plugged in.
+    Of each kind the newest counts, and none from before it was plugged in; when that was is the site's word, so what
+    the cable signed lately, or what has only just come of it, counts all the same.
     """
     registered = place_of(conn, community, site)
     if registered is None:
         return None
     visit = last_visit(conn, community, site, cable)
     since = 0 if visit is None else visit.plugged_at
-    told = (None if visit is None else visit.place, *_told_places(conn, community, site, cable, since))
-    return farthest_m(registered.place, told)
+    told = None if visit is None else visit.place
+    p, r, lately = cable_period_table.c, signed_record_table.c, now - SIGNED_LATELY_SECONDS
+    reported = select(p.latitude, p.longitude).filter_by(bucket=bucket_of(community), community=community, site=site)
+    reported = reported.where(p.cable == cable, p.latitude.is_not(None), p.start + p.seconds > since)
+    signed = select(r.latitude, r.longitude).filter_by(bucket=bucket_of(cable), cable=cable, site=site)
+    signed = signed.where(r.latitude.is_not(None))
+    signed = signed.where(or_(r.start + r.seconds > min(since, lately), r.stored_at > lately))
+    newest = reported.order_by(p.start.desc()), signed.order_by(r.start.desc())
+    return farthest_m(registered.place, (told, *(_place(conn, rows) for rows in newest)))
 
 
-def _told_places(conn: Connection, community: str, site: str, cable: str, since: int) -> tuple[Place | None, ...]:
-    found: list[Place | None] = []
-    for table, key in (
-        (cable_period_table, {"bucket": bucket_of(community), "community": community, "site": site}),
-        (signed_record_table, {"bucket": bucket_of(cable), "site": site}),
-    ):
-        c = table.c
-        rows = select(c.latitude, c.longitude).filter_by(**key, cable=cable)
-        rows = rows.where(c.latitude.is_not(None), c.start + c.seconds > since).order_by(c.start.desc()).limit(1)
-        row = conn.execute(rows).one_or_none()
-        found.append(None if row is None else (row.latitude, row.longitude))
-    return tuple(found)
+def _place(conn: Connection, rows: Select[tuple[int, int]]) -> Place | None:
+    row = conn.execute(rows.limit(1)).one_or_none()
+    return None if row is None else (row.latitude, row.longitude)
 
 
 def tell_permission(conn: Connection, community: str, site: str, now: int) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+SPANS_MAX = 1000  # the highest: a cable holds 1488 records, and only one that makes numbers up misses so many
+
 type Span = tuple[int, int]  # the first and the last number
 
 
@@ -24,11 +26,11 @@ class Awaited:
             return Awaited(number, number)
         if number > self.high:
             between = ((self.high + 1, number - 1),) if number > self.high + 1 else ()
-            return Awaited(self.low, number, (*self.missing, *between))
+            return Awaited(self.low, number, (*self.missing, *between)[-SPANS_MAX:])
         if number < self.low:
             between = ((number + 1, self.low - 1),) if number < self.low - 1 else ()
-            return Awaited(number, self.high, joined((*between, *self.missing)))
-        return Awaited(self.low, self.high, without(self.missing, number))
+            return Awaited(number, self.high, joined((*between, *self.missing))[-SPANS_MAX:])
+        return Awaited(self.low, self.high, without(self.missing, number)[-SPANS_MAX:])
 
 
 def joined(spans: Sequence[Span]) -> tuple[Span, ...]:

@@ -10,7 +10,7 @@ from cloud.wire import parse_visit
 
 from .bodies import StandingMessage, VisitMessage
 from .standing.store import standing, visit
-from .store import NEW_MAX, WINDOW_SECONDS
+from .store import NEW_MAX, NEW_OF_CABLE_MAX, WINDOW_SECONDS
 
 RETRY_SECONDS = 60
 
@@ -21,7 +21,8 @@ async def post_visit(request: web.Request) -> web.Response:
     told = await request.app[DATABASE].write(visit, *site_of(request), wanted, now(request))
     match told:
         case "too-many":
-            detail = f"cables were plugged in more than {NEW_MAX} times within {WINDOW_SECONDS} s"
+            often = f"more than {NEW_MAX} times, or one of them more than {NEW_OF_CABLE_MAX} times"
+            detail = f"cables were plugged in {often}, within {WINDOW_SECONDS} s"
             raise Refused(TOO_MANY_TRIES, detail, retry_after_s=RETRY_SECONDS)
         case "no-site":
             raise Refused(NOT_FOUND, "this site is not known any more")

@@ -23,6 +23,7 @@ from cloud.wire import Visit
 
 LATELY_SECONDS = 86_400  # a cable that was neither plugged in nor reported for so long is gone
 NEW_MAX = 120  # pluggings in that a site may tell of in an hour; a socket is not used as often
+NEW_OF_CABLE_MAX = 30  # of those of one cable: one that a site finds anew all the time leaves room for others
 WINDOW_SECONDS = 3600
 NOT_PLACED = text("placed_at IS NULL")
 
@@ -87,7 +88,10 @@ def add_visit(
         return "exists"
     c = visit_table.c
     lately = select(func.count()).select_from(visit_table).filter_by(**_owned(community, site))
-    if conn.execute(lately.where(c.asked_at > now - WINDOW_SECONDS)).scalar_one() >= NEW_MAX:
+    lately = lately.where(c.asked_at > now - WINDOW_SECONDS)
+    if conn.execute(lately.filter_by(cable=visit.cable)).scalar_one() >= NEW_OF_CABLE_MAX:
+        return "too-many"
+    if conn.execute(lately).scalar_one() >= NEW_MAX:
         return "too-many"
     insert_new(conn, visit_table, key | said | {"first_at": now, "asked_at": now, "told_number": told_number})
     return "created"

@@ -98,6 +98,14 @@ class CableDevice(ModbusDevice):
         """Let somebody else judge its records from now on: who knows its key better than a first meeting did."""
         self._judge = judge
 
+    async def async_shown_key(self) -> str | None:
+        """Return the key it shows now, DER in hex; None where it shows none, or does not answer."""
+        try:
+            async with self._one_at_a_time:
+                return await self._mailbox.async_public_key()
+        except ModbusError:
+            return None
+
     async def async_proof(self) -> str | None:
         """Return the newest record it signed, which proves that it has its key; None where there is none to read.
 

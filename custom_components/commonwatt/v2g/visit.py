@@ -152,13 +152,15 @@ def stay_orders(
     What allows less comes first and what allows more comes last: no energy is given before the cable knows for whom.
     """
     wanted: list[Order] = [("permission", decided.order)]
+    if decided.charge is False:
+        wanted.append(("charge", False))
     if here.site is not None and is_writable(here.site):
         wanted.append(("site_id", here.site))
         if "period_seconds" in told and here.period_seconds > 0 and PERIOD_WHOLE_S % here.period_seconds == 0:
             wanted.append(("period_seconds", here.period_seconds))
     wanted.append(("agreement", agreement_word(stay.agreement)))
-    if decided.charge is not None:
-        wanted.append(("charge", decided.charge))
+    if decided.charge:
+        wanted.append(("charge", True))
     if STRICTNESS[decided.order] < STRICTNESS.get(str(told.get("permission")), 0):
         wanted.append(wanted.pop(0))
     return _missing(wanted, told, takes)

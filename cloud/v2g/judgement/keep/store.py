@@ -16,7 +16,7 @@ from cloud.v2g.judgement.rule import Judged, Word, judge, words_of
 from cloud.v2g.judgement.sight.store import Sight
 from cloud.v2g.judgement.store import judged_period_table
 from cloud.v2g.permission.rule import STRICTNESS, SiteStanding
-from cloud.v2g.permission.store import flags_of, set_flag, tell_permission
+from cloud.v2g.permission.store import decided_at, flags_of, set_flag, tell_permission
 from cloud.v2g.reward.reward import Rate, reward
 from cloud.v2g.terms.store import terms_of
 from cloud.v2g.terms.terms import Terms
@@ -54,7 +54,10 @@ def keep(conn: Connection, sight: Sight, now: int) -> Kept:
             guilty = guilty or (heard_now > 0 and word is not None and word.verdict == "mismatch")
         elif (found := judged.get((row.start, row.cable))) is not None:
             over = found.verdict in DOUBTS and waits.over_cap(row, found.energy_wh, terms.pending_cap_micro)
-            ended = outcome(found, later[row.start], terms.look_back, over_cap=over)
+            stopped = any(
+                first < row.start + row.seconds and end > row.start for first, end in sight.stopped[row.cable]
+            )
+            ended = outcome(found, later[row.start], terms.look_back, over_cap=over, stopped=stopped)
             kept = _keep(conn, row, _values(row, found, ended, word) | dict(sight.drivers[row.cable]), now)
             changed, guilty = changed + kept, guilty or (kept > 0 and found.verdict == "mismatch")
     told = guilty and _flag(conn, sight, terms, now) and tell_permission(conn, sight.community, sight.site, now)
@@ -155,11 +158,11 @@ def _key(row: Row[Any]) -> dict[str, Any]:
 def _flag(conn: Connection, sight: Sight, terms: Terms, now: int) -> bool:
     """Take the permission from a site whose periods speak against it, unless it has no more than that already.
 
-    Only periods that began after its permission was last given count. Tells whether it was taken now.
+    Only periods that began after a person last decided on it count. Tells whether it was taken now.
     """
     newest = flags_of(conn, sight.community, sight.site)
     stands = newest[0] if newest else None
-    since = stands.set_at if stands is not None and stands.permission == "allowed" else 0
+    since = decided_at(conn, sight.community, sight.site)
     if stands is not None and STRICTNESS[stands.permission] >= STRICTNESS[terms.flag_permission]:
         return False
     found = guilt(past_of(conn, sight.community, sight.site, since), terms)

@@ -1,7 +1,7 @@
 """Reads what there is to know of a site's periods: its claims, what cables signed, what the provider read."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, and_, or_, select
 
 from cloud.database import bucket_of
 from cloud.ingest.cables.store import cable_period_table
+from cloud.v2g.cables.store import cable_of, stopped_spans
 from cloud.v2g.judgement.evidence import CableEvidence, Report, look_of
 from cloud.v2g.judgement.rule import Look
 from cloud.v2g.judgement.store import judged_period_table
@@ -26,7 +27,8 @@ SPAN_SECONDS = 3600  # a provider's reading may reach so far beyond the periods
 class Sight:
     """A site's periods from the first that is open: how they stand, what is to be judged, and what speaks of it.
 
-    `drivers` are those of cables that somebody has registered; `readings` (seconds, net import) by start.
+    `drivers` are those of cables that somebody has registered; `readings` (seconds, net import) by start; `stopped`
+    the times that a cable was not its driver's to use. Looks begin with the hour: so long is a reading at most.
     """
 
     community: str
@@ -35,6 +37,7 @@ class Sight:
     looks: Mapping[int, Look]
     readings: Mapping[int, tuple[int, int]]
     drivers: Mapping[str, Mapping[str, str | None]]
+    stopped: Mapping[str, Sequence[tuple[int, int]]]
 
 
 def sight_of(conn: Connection, community: str, site: str, since: int | None, now: int) -> Sight | None:
@@ -51,7 +54,7 @@ def sight_of(conn: Connection, community: str, site: str, since: int | None, now
     judged = conn.execute(listed.order_by(j.start.desc(), j.cable).limit(ROWS_MAX)).all()[::-1]
     if not judged:
         return None
-    start, end = judged[0].start, max(row.start + row.seconds for row in judged)
+    start, end = judged[0].start // SPAN_SECONDS * SPAN_SECONDS, max(row.start + row.seconds for row in judged)
     reports = _reports(conn, owned, start, end)
     cables = sorted({report.cable for report in reports})
     evidence = {cable: _evidence(conn, cable, start, end) for cable in cables}
@@ -65,6 +68,7 @@ def sight_of(conn: Connection, community: str, site: str, since: int | None, now
         looks={at: look_of(site, group, evidence, now) for at, group in grouped.items()},
         readings=_readings(conn, community, site, start, end),
         drivers={cable: driver_of(conn, cable) for cable in cables},
+        stopped={cable: stopped_spans(conn, cable) for cable in cables},
     )
 
 
@@ -84,7 +88,9 @@ def _reports(conn: Connection, owned: Mapping[str, Any], start: int, end: int) -
 def _evidence(conn: Connection, cable: str, start: int, end: int) -> CableEvidence:
     records = signed_between(conn, cable, start, end + SPAN_SECONDS)
     gaps = missing_before(conn, cable, newest_number(conn, cable))[-GAPS_MAX:]
-    return CableEvidence(tuple(records), tuple(_time_of_gap(conn, cable, *gap) for gap in gaps))
+    known = cable_of(conn, cable)
+    since = 0 if known is None else known.registered_at
+    return CableEvidence(tuple(records), tuple(_time_of_gap(conn, cable, *gap) for gap in gaps), since)
 
 
 def _time_of_gap(conn: Connection, cable: str, first: int, last: int) -> tuple[int, int]:

@@ -81,6 +81,11 @@ def open_sites(conn: Connection, after: SitePlace) -> list[SitePlace]:
     return _page(conn, judged_period_table.c.state == "pending", after)
 
 
+def withheld_sites(conn: Connection, after: SitePlace) -> list[SitePlace]:
+    """Return where periods are withheld, a page by name."""
+    return _page(conn, judged_period_table.c.state == "withheld", after)
+
+
 def _page(conn: Connection, condition: ColumnElement[bool] | TextClause, after: SitePlace) -> list[SitePlace]:
     j = judged_period_table.c
     rows = select(j.community, j.site).where(condition, tuple_(j.community, j.site) > after).distinct()
