@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="answer requests and run the jobs until told to stop")
     commands.add_parser("migrate", help="create or update the database, and a new one's key file")
-    commands.add_parser("settle", help="settle what is due now, with what cables moved, seal the days that are over, end")
+    commands.add_parser(
+        "settle", help="settle what is due now, with what cables moved, seal the days that are over, end"
+    )
     audit = commands.add_parser(
         "audit", help="recompute everything that is kept; 0: sound, 1: findings, 2: cannot look"
     )

@@ -87,16 +87,18 @@ class Cable(SteeredServer):
         """Carry out an order; say what the cable shows after it."""
         self.shown()
         match order:
-            case {"do": "plug", "host": str(host), "port": int(port)}:
+            case {"do": "plug", "host": str(host), "port": int(port)} if 0 < port < 65_536:
                 await self._put_in(host, port)
             case {"do": "unplug"}:
                 await self.leave()
             case {"do": "car"}:
                 self._change_car(order)
-            case {"do": "steer", "set_point_w": int(set_point_w)}:
+            case {"do": "steer", "set_point_w": int(set_point_w)} if abs(set_point_w) <= self.device.rated_power_w:
                 self.device.set_point_w = set_point_w
                 self.device.heard()
-            case {"do": "place", "latitude": int() | float() as north, "longitude": int() | float() as east}:
+            case {"do": "place", "latitude": int() | float() as north, "longitude": int() | float() as east} if (
+                abs(north) <= 90 and abs(east) <= 180
+            ):
                 self.device.place = round(north * MILLIONTHS), round(east * MILLIONTHS)
             case {"do": "speed", "speed": int(speed)} if speed > 0:
                 self.device.speed = speed

@@ -28,8 +28,9 @@ ABOUT = (
     "**Sun** owns the roof. Energy is positive where it is used and negative where it is supplied. "
     "The cloud settles each interval as soon as it is over; the balance is Anna's, in points. "
     "The car port and the home battery are simulated: switch charging on, and the main meter follows.\n\n"
-    "**Dora** came by with her own V2G cable and feeds the house from her car. The cable signs what it gave, the main "
-    "meter shows whether it arrived, and the cloud judges both before it rewards her.\n\n"
+    "**Dora** came by with her own V2G cable and feeds the house from her car. The cable signs what it gave, the site "
+    "reports what the main meter shows, and the cloud judges both before it rewards her. Whether the meter agrees is "
+    "unknown here at first: a site learns over a day what else is behind its meter.\n\n"
     "Measurements: Open Power System Data, CoSSMic, CC-BY-4.0."
 )
 

@@ -10,6 +10,7 @@ INTERVAL_S = 60
 INTERVAL_MIN_S = 10
 HA_PORT = 8123
 CLOUD_PORT = 8080
+ENERGY_WH_MAX = 1_000_000  # no car holds more
 DESCRIPTION = """\
 A measured house behind real Modbus servers, a real Home Assistant with the Commonwatt integration, and the cloud,
 started together on this machine. Half an hour of the house's data passes in one interval.
@@ -91,6 +92,25 @@ def map_text(most: int) -> Callable[[str], str]:
     return read
 
 
+def serial_number(text: str) -> str:
+    """Read a serial number: nothing is known by no name."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is no serial number")
+    return map_text(16)(text)
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return what reads a whole number within bounds."""
+
+    def read(text: str) -> int:
+        number = _whole(text)
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{number} is not between {least} and {most}")
+        return number
+
+    return read
+
+
 def _whole(text: str) -> int:
     try:
         return int(text)
@@ -141,14 +161,20 @@ def _cable_parser() -> argparse.ArgumentParser:
         prog="demo cable",
         description="A V2G cable alone, told by JSON on standard input what is plugged in where; see demo/cable.py.",
     )
-    parser.add_argument("--serial", type=map_text(16), required=True, help="its serial number")
+    parser.add_argument("--serial", type=serial_number, required=True, help="its serial number")
     parser.add_argument("--user", type=map_text(36), default="", help="who drives the car behind it")
     parser.add_argument("--vehicle", type=map_text(36), default="", help="the car behind it")
     parser.add_argument("--name", default="", help="what it is called when it announces itself")
-    parser.add_argument("--capacity-wh", type=_whole, default=40_000, metavar="WH", help="what the car holds")
-    parser.add_argument("--energy-wh", type=_whole, default=20_000, metavar="WH", help="what is in it now")
-    parser.add_argument("--speed", type=_whole, default=1, metavar="N", help="energy flows so many times as fast")
-    parser.add_argument("--port", type=_whole, default=0, help="the port of Modbus TCP (default: a free one)")
+    parser.add_argument(
+        "--capacity-wh", type=whole(1, ENERGY_WH_MAX), default=40_000, metavar="WH", help="what the car holds"
+    )
+    parser.add_argument(
+        "--energy-wh", type=whole(0, ENERGY_WH_MAX), default=20_000, metavar="WH", help="what is in it now"
+    )
+    parser.add_argument(
+        "--speed", type=whole(1, HALF_HOUR_S), default=1, metavar="N", help="energy flows so many times as fast"
+    )
+    parser.add_argument("--port", type=whole(0, 65_535), default=0, help="the port of Modbus TCP (default: a free one)")
     parser.add_argument("--announce", action="store_true", help="say by multicast DNS that it is there")
     return parser
 

@@ -81,7 +81,7 @@ def earned_lines(found: Earned) -> list[str]:
         raise DemoError(f"{NAME} is doubted, and nobody steals here: {doubted}")
     waiting_micro = sum(_reward_micro(item) for item in found.periods if item["state"] == "pending")
     given_wh = -sum(item["energy_wh"] for item in found.periods)
-    waits = f"{points_text(waiting_micro)} wait until the meter has agreed for {LOOK_BACK} intervals more"
+    waits = f"{points_text(waiting_micro)} wait until {LOOK_BACK} intervals more have passed without doubt"
     host = OWNERS[MAIN_OWNER]
     return [
         f"{NAME} signed that it gave {given_wh} Wh to {host}'s house in {len(found.periods)} intervals.",

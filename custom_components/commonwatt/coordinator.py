@@ -241,6 +241,10 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
             return True
         return all(ready(self._meters[tap], end) for tap in self.taps)
 
+    def heard_ms(self, tap: str) -> int:
+        """Return the instant of what a device told last, in ms; 0 before it has told anything."""
+        return self._watch.heard_ms.get(tap, 0)
+
     def state(self) -> SiteState:
         """Return what is known now."""
         latest = self._latest

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
 
 from .const import LOGGER
 from .devices.port import Command, Device, Quantity, Value
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
 
 TRIES_BEFORE_TOLD = 2  # one that is lost on a busy line is no news
-HOLD_S = 30.0  # a read that was under way as something was written still tells what was before
+HOLD_S = 30.0  # at most, should clocks be put back: so long what was written is held to be so
 
 
 class Dictation:
@@ -25,20 +26,22 @@ class Dictation:
         self._hass, self._entry, self._name, self._device = hass, entry, name, device
         self._waiting: list[Order] = []
         self._under_way: Order | None = None
-        self._written: dict[str, tuple[Value, float]] = {}
+        self._written: dict[str, tuple[Value, int, float]] = {}
         self._failing: dict[str, int] = {}
 
-    def told(self, values: Mapping[Quantity, Value]) -> dict[str, Value]:
-        """Return what the cable says, with what it took since it was read."""
+    def told(self, values: Mapping[Quantity, Value], read_ms: int) -> dict[str, Value]:
+        """Return what the cable said as it was read at an instant (ms), with what it took since.
+
+        What it says later than that stands, whatever it took: it may have been told otherwise, or have forgotten.
+        """
         now = self._hass.loop.time()
-        kept = {
-            name: (value, until)
-            for name, (value, until) in self._written.items()
-            if now < until and values.get(cast("Quantity", name)) != value
+        self._written = {
+            name: (value, at_ms, until)
+            for name, (value, at_ms, until) in self._written.items()
+            if now < until and read_ms <= at_ms
         }
-        self._written = kept
         told: dict[str, Value] = dict(values.items())
-        return told | {name: value for name, (value, _) in kept.items()}
+        return told | {name: value for name, (value, _, _) in self._written.items()}
 
     def bring(self, orders: Sequence[Order]) -> None:
         """Let the cable be told these and nothing else that waits; returns at once."""
@@ -74,5 +77,6 @@ class Dictation:
             return False
         if self._failing.pop(name, 0) >= TRIES_BEFORE_TOLD:
             LOGGER.info("%s takes %s again", self._name, name)
-        self._written[name] = value, self._hass.loop.time() + HOLD_S
+        now_ms = int(dt_util.utcnow().timestamp() * 1000)
+        self._written[name] = value, now_ms, self._hass.loop.time() + HOLD_S
         return True

@@ -35,6 +35,7 @@ from .v2g.visit import (
     with_word,
 )
 from .visit_issues import clear_mismatch, show_mismatch, tell_denied, tell_unregistered
+from .visit_words import cause_key, comparison
 from .wire.cable import KEY_LETTERS_MAX
 
 if TYPE_CHECKING:
@@ -95,6 +96,16 @@ class Guest:
         self._dictation = Dictation(hass, entry, tap.name, device)
         self._back, self._looked, self._named_us = True, False, False
         self._settled: tuple[str, str] | None = None
+        self._caught_up = False
+
+    @property
+    def holds_records(self) -> bool:
+        """Whether it may have handed records to another site since the cloud said which it has.
+
+        Then they would come twice, and that is held against whoever brings them. Where nobody can be asked, a cable of
+        one's own goes on: its records may wait long for another site.
+        """
+        return not self._caught_up and (self.visitor or not self.lost)
 
     def ask(self) -> None:
         """Let the cloud be asked at once."""
@@ -130,6 +141,8 @@ class Guest:
         """Take what the cloud answered to a question that was asked during a stay."""
         self.learn(word)
         self.failures, self.lost = 0, False
+        if self.silent_since is None and plugged_at(stay) == plugged_at(self.stay):
+            self._caught_up = True
         if self.stay is not None and stay is not None and self.stay.plugged_at == stay.plugged_at:
             self.stay = with_word(self.stay)
 
@@ -139,6 +152,7 @@ class Guest:
         self.unknown = refused is not None and refused.problem_type == UNKNOWN_CABLE
         if refused is not None and self.stay is None:
             LOGGER.debug("The cloud says nothing of %s: %s", self.name, error)
+            self._caught_up = self.silent_since is None
             return
         if refused is not None and refused.status == 404 and self.stay is not None:
             self.stay = replace(self.stay, answered=False)  # it knows of no visit: it is told of it anew
@@ -153,7 +167,7 @@ class Guest:
         """See what the last poll brought, decide, and let the cable be told what it does not say by itself."""
         state = None if self._site.data is None else self._site.data.taps.get(self.tap)
         answers = state is not None and self._site.last_update_success and has_answered(state)
-        told = {} if state is None or not answers else self._dictation.told(state.values)
+        told = {} if state is None or not answers else self._dictation.told(state.values, self._site.heard_ms(self.tap))
         happenings: list[Told] = []
         before = self.stay
         if answers:
@@ -162,9 +176,10 @@ class Guest:
             forgot = self._named_us and named != site
             self._named_us = site is not None and named == site
             self.stay = stay_now(before, told, now, back=self._back or forgot, site=site)
+            self._catch_up(before)
             happenings += self._moved(before, told)
         elif self.silent_since is None:
-            self.silent_since = self._hass.loop.time()
+            self.silent_since, self._caught_up = self._hass.loop.time(), False
         self._back = not answers
         self._looked = self._looked or answers
         self.lost = self.lost or (has_cloud and not in_touch)
@@ -217,7 +232,7 @@ class Guest:
         """Let it charge at most, as it is taken out of the site with a car at it: nobody here compares it any more."""
         if self.stay is None or self.silent_since is not None:
             return
-        told = self._dictation.told(self._site.data.taps[self.tap].values)
+        told = self._dictation.told(self._site.data.taps[self.tap].values, self._site.heard_ms(self.tap))
         await self._dictation.async_say(leave_orders(told, self.device.commands.keys(), site, mode=self.mode))
 
     def _moved(self, before: Stay | None, told: Mapping[str, Value]) -> list[Told]:
@@ -235,6 +250,15 @@ class Guest:
         vehicle = told.get("vehicle_id")
         came: Told = ("plugged_in", {} if vehicle is None else {"vehicle": vehicle})
         return [came] if before is None else [("unplugged", {}), came]
+
+    def _catch_up(self, before: Stay | None) -> None:
+        """Let the cloud be asked which records it has once the cable may have been elsewhere: what it says is old."""
+        if self.stay is not before:
+            self._caught_up = False  # it is asked about the visit
+        elif self._back and self.stay is None:
+            self.ask()
+        elif self._back and self.stay is not None:
+            self._caught_up = self.stay.answered
 
     def _order(self, site: str | None, told: Mapping[str, Value]) -> None:
         takes = self.device.commands.keys()
@@ -268,21 +292,9 @@ class Guest:
         tell_unregistered(self._hass, self._entry, self._config, said=registrable)
 
 
+def plugged_at(stay: Stay | None) -> int | None:
+    """Return since when a cable is plugged in, None while it is not."""
+    return None if stay is None else stay.plugged_at
+
+
 SILENT_CAUSES = ("none", "waiting", "unreachable")
-
-
-def comparison(agreement: Agreement | None) -> dict[str, int | None]:
-    """Return the numbers of a comparison, as attributes and events have them."""
-    if agreement is None:
-        return {}
-    return {
-        "meter_wh": agreement.meter_wh,
-        "expected_wh": agreement.expected_wh,
-        "difference_wh": agreement.difference_wh,
-        "tolerance_wh": agreement.tolerance_wh,
-    }
-
-
-def cause_key(cause: str) -> str:
-    """Return a cause as Home Assistant's keys are written."""
-    return cause.replace("-", "_")

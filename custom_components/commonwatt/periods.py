@@ -18,6 +18,7 @@ from .wire.strict import identifier, printable
 
 NAME_LETTERS_MAX = 64  # of a user or a vehicle, as the wire has it
 UNSURE_SECONDS_MAX = 3600  # a cable that fell silent with a car may still move energy; after that it has gone away
+UNSURE_SECONDS_MIN = 60  # in pressed time: a line that is down is down in real time
 DEGREE = 1_000_000
 DAY_SECONDS = 86_400
 
@@ -68,8 +69,9 @@ class CablePeriods:
     ) -> None:
         """Follow the cables among these taps; `heard` is what a run before a reload had heard of them."""
         self._day_seconds = DAY_SECONDS // time_scale
+        self._unsure_seconds = max(UNSURE_SECONDS_MAX // time_scale, UNSURE_SECONDS_MIN)
         self._taps = {tap: config for tap, config in taps.items() if config.kind == SUBENTRY_CABLE}
-        self.heard_of = {tap: heard.get(tap, Heard({})) for tap in self._taps}
+        self.heard_of = {**heard, **{tap: heard.get(tap, Heard({})) for tap in self._taps}}
         self.standing: Callable[[str], Standing | None] = lambda _: None
         self._above = {tap: config.parent for tap, config in taps.items()}
         self._ids = {tap: cable_id(config) for tap, config in self._taps.items()}
@@ -123,6 +125,8 @@ class CablePeriods:
         site = SiteReading(end, self._seconds, parents, net_wh, self._day_seconds)
         found = [self._reading(tap, end, tree, intervals.get(tap)) for tap in self._taps]
         cables = [cable for cable in found if cable is not None]
+        if removed := self._removed(end - self._seconds):
+            cables = [replace(cable, sure=False) for cable in cables] + removed
         return Closed(*periods(site, cables, self._memory, self._tolerance()))
 
     @callback
@@ -130,8 +134,11 @@ class CablePeriods:
         """Go on to the next interval, and tell what came of this one."""
         self._memory, self.last = closed.memory, closed.periods
         end = closed.periods.start + closed.periods.seconds
-        for tap, heard in self.heard_of.items():
-            self.heard_of[tap] = replace(heard, told={at: told for at, told in heard.told.items() if at >= end})
+        for tap, heard in list(self.heard_of.items()):
+            told = {at: told for at, told in heard.told.items() if at >= end}
+            self.heard_of[tap] = replace(heard, told=told)
+            if not told and tap not in self._taps:
+                del self.heard_of[tap]
         for listener in list(self._listeners.values()):
             listener(closed.periods.cables)
 
@@ -140,6 +147,12 @@ class CablePeriods:
         cables = () if self.last is None else self.last.cables
         return next((period for period in cables if period.cable == self._ids.get(tap)), None)
 
+    def _removed(self, start: int) -> list[CableReading]:
+        """Return the cables that were taken out of the site with a car at them: what they moved is in the meter."""
+        gone = [heard.told.get(start, Told()) for tap, heard in self.heard_of.items() if tap not in self._taps]
+        lost = CableReading(None, None, None, sure=False, connected=False, heard=False)
+        return [lost for told in gone if told.plugged]
+
     def _reading(
         self, tap: str, end: int, tree: Mapping[str, TreeTap], interval: TapInterval | None
     ) -> CableReading | None:
@@ -147,7 +160,7 @@ class CablePeriods:
         start, heard = end - self._seconds, self.heard_of[tap]
         told, cable, socket = heard.told.get(start), self._ids[tap], self._socket(tap, tree)
         if told is None and interval is None:
-            lately = heard.plugged_at is not None and heard.plugged_at >= start - UNSURE_SECONDS_MAX
+            lately = heard.plugged_at is not None and heard.plugged_at >= start - self._unsure_seconds
             return CableReading(cable, socket, None, sure=False, connected=False, heard=False) if lately else None
         told = told or Told()
         energy_wh = None if interval is None else _net(interval)

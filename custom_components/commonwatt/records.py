@@ -1,6 +1,7 @@
 """The records a cable signs are kept in the outbox before they count as fetched, and ride along to the cloud."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from homeassistant.util import dt as dt_util
 
@@ -17,12 +18,18 @@ class RecordShelf:
     """Keeps the records of one cable, by its id."""
 
     def __init__(
-        self, store: Store, cable: str, standing: Callable[[str], Standing | None], nudge: Callable[[], None]
+        self,
+        store: Store,
+        cable: str,
+        standing: Callable[[str], Standing | None],
+        holds: Callable[[], bool],
+        nudge: Callable[[], None],
     ) -> None:
-        """Take the outbox, what the cloud says of a cable, and what wakes the link."""
+        """Take the outbox, what the cloud says of a cable and whether that is news, and what wakes the link."""
         self._store = store
         self._cable = cable
         self._standing = standing
+        self._holds = holds
         self._nudge = nudge
         self._full = False
 
@@ -30,6 +37,11 @@ class RecordShelf:
     def waits(self) -> bool:
         """Whether the cloud has not said yet which records it has."""
         return self._standing(self._cable) is None
+
+    @property
+    def held(self) -> bool:
+        """Whether the cable may have been elsewhere since the cloud said which records it has."""
+        return self._holds()
 
     @property
     def after(self) -> int | None:
@@ -59,15 +71,19 @@ class RecordShelf:
 
 
 async def async_shelve(
-    store: Store, devices: Mapping[str, Device], periods: CablePeriods, nudge: Callable[[], None]
+    store: Store,
+    devices: Mapping[str, Device],
+    periods: CablePeriods,
+    nudge: Callable[[], None],
+    holds: Callable[[str], bool],
 ) -> None:
     """Keep the records of every cable of a site that has a cloud; `periods` must know who tells what it says.
 
-    Raises OutboxError.
+    `holds` tells whether the records of the cable at a tap must wait. Raises OutboxError.
     """
     for tap, cable in periods.named.items():
         device = devices[tap]
         if isinstance(device, CableDevice):
             through = await store.run(store.outbox.records_through, cable)
-            shelf = RecordShelf(store, cable, periods.standing, nudge)
+            shelf = RecordShelf(store, cable, periods.standing, partial(holds, tap), nudge)
             device.keep_on(shelf, through)

@@ -167,7 +167,7 @@ async def _build(hass: HomeAssistant, entry: CommonwattConfigEntry, store: Store
     visits = Visits(hass, entry, store, coordinator, devices)
     await visits.async_open()
     if cloud is not None:
-        await async_shelve(store, devices, coordinator.periods, cloud.nudge)
+        await async_shelve(store, devices, coordinator.periods, cloud.nudge, visits.holds_records)
     site_device = dr.async_get(hass).async_get_or_create(
         config_entry_id=entry.entry_id,
         identifiers={(DOMAIN, entry.data[CONF_KEY_ID])},

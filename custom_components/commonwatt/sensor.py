@@ -22,6 +22,7 @@ from .coordinator import CommonwattConfigEntry
 from .entity import OwnerEntity, SiteEntity
 from .link import OwnerPrice
 from .runtime import SiteRuntime
+from .site import tree_taps
 from .state import CloudState, OwnerState, SiteState
 from .supply import Supply
 from .tap_sensors import add_tap_sensors
@@ -193,11 +194,7 @@ async def async_setup_entry(
     """Add the sensors of the site, of its owners, and of every tap to the tap's own subentry."""
     runtime = entry.runtime_data
     site: list[SensorEntity] = [SiteSensor(runtime, description) for description in SITE_SENSORS]
-    site += [
-        OwnerSensor(runtime, owner, description)
-        for owner in runtime.coordinator.owners
-        for description in OWNER_SENSORS
-    ]
+    site += [OwnerSensor(runtime, owner, description) for owner in _netted(runtime) for description in OWNER_SENSORS]
     if runtime.cloud is not None:
         site += [SiteSensor(runtime, description) for description in SITE_WITH_CLOUD_SENSORS]
         site += [CloudSensor(runtime, description) for description in CLOUD_SENSORS]
@@ -211,6 +208,13 @@ async def async_setup_entry(
     async_add_entities(site)
     add_tap_sensors(runtime, partial(visit_sensor, runtime), async_add_entities)
     add_reward_sensors(hass, runtime, async_add_entities)
+
+
+def _netted(runtime: SiteRuntime) -> list[str]:
+    """Return whose energy is netted here: what a cable moves is in nobody's net."""
+    site, settings = runtime.coordinator, runtime.coordinator.settings
+    netted = {settings.main_owner, *(tap.owner for tap in tree_taps(site.taps, settings).values())}
+    return [owner for owner in site.owners if owner in netted]
 
 
 class OwnerSensor(OwnerEntity, SensorEntity):

@@ -52,7 +52,7 @@ def clear_mismatch(hass: HomeAssistant, entry_id: str, tap: str) -> None:
 
 @callback
 def tell_denied(hass: HomeAssistant, entry: ConfigEntry[Any], tap: TapConfig, cause: str, *, said: bool) -> None:
-    """Show why a cable may not do all it could, for as long as that is so; one that shows another key is said to be so."""
+    """Show why a cable may not do all it could, for as long as that is so."""
     if said:
         _show(hass, entry, tap, (DENIED, DENIED_BY[cause]), {})
     else:

@@ -16,11 +16,11 @@ from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .entity import TapEntity
-from .guest import cause_key, comparison
 from .quantities import QuantitySensorDescription
 from .runtime import SiteRuntime
 from .site import TapConfig
 from .tap_sensors import QuantitySensor
+from .visit_words import cause_key, comparison
 from .wire import Reward
 
 MICRO = 1_000_000

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
@@ -72,8 +72,21 @@ async def async_welcome(
     standing = await entry.runtime_data.visits.async_introduce(visit)
     if standing is None or standing.cause in NOT_WELCOME or standing.public_key != key.lower():
         return False
-    taps = tap_configs(entry)
-    if tap not in taps or any(_serial(subentry) == serial for subentry in entry.subentries.values()):
+    async with entry.setup_lock:  # while the site is being opened it would not hear of the change
+        return _added(hass, entry, (tap, name), source, identity.rated_power_w)
+
+
+def _added(
+    hass: HomeAssistant,
+    entry: CommonwattConfigEntry,
+    place: tuple[str, str],
+    source: Mapping[str, Any],
+    rated_power_w: int | None,
+) -> bool:
+    """Add a cable below a tap, by a name; not if anything stands against it meanwhile."""
+    (tap, name), serial = place, source[CONF_SERIAL]
+    there = any(_serial(subentry) == serial for subentry in entry.subentries.values())
+    if entry.state is not ConfigEntryState.LOADED or there or tap not in tap_configs(entry) or not _has_room(entry):
         return False
     new = next_tap_id(entry)
     data = {
@@ -81,7 +94,7 @@ async def async_welcome(
         CONF_SOURCE: dict(source),
         CONF_OWNER: entry.runtime_data.coordinator.settings.main_owner,
         CONF_UPSTREAM: tap,
-        CONF_RATED_POWER_W: identity.rated_power_w,
+        CONF_RATED_POWER_W: rated_power_w,
         CONF_VISITOR: True,
     }
     LOGGER.info("%s: the visiting cable %s (%s) is welcome", entry.title, name, serial)

@@ -115,6 +115,10 @@ class Visits:
         word = self._words.get(self.guests[tap].serial)
         return 0 if word is None else word.heard_at
 
+    def holds_records(self, tap: str) -> bool:
+        """Tell whether the records of the cable at a tap must wait for what the cloud says of those it has."""
+        return self.guests[tap].holds_records
+
     def effect(self, tap: str) -> Effect | None:
         """Return what the cable at a tap may do now; None while nobody can say: it is not plugged in, nor known."""
         guest = self.guests[tap]
@@ -210,6 +214,8 @@ class Visits:
             self._tell(guest, happening, about)
         if seen.moved or seen.seen_s > SEEN_SAVED_S:
             self._keep()
+        if guest.due_at is not None and guest.due_at <= self._hass.loop.time():
+            self._woken.set()
 
     def _tell(self, guest: Guest, happening: Happening, about: Mapping[str, Any]) -> None:
         for hearer in self._hearers[guest.tap]:

@@ -4,23 +4,38 @@ Each line it reads makes one more of them, which costs no more than a fork.
 """
 
 import asyncio
+from collections.abc import Callable
 import os
 import sys
+from typing import Concatenate, override
+
+from sqlalchemy import Connection
 
 from cloud.database import Database
 from cloud.v2g.job import CableWork
 
 
-def say(number: int) -> None:
-    """Tell whoever may kill these processes."""
-    sys.stdout.write(f"{number}\n")
+def say(word: str | int) -> None:
+    """Tell whoever may kill these processes how far they are."""
+    sys.stdout.write(f"{word}\n")
     sys.stdout.flush()
 
 
+class Telling(Database):
+    """A database that says when a transaction has been committed."""
+
+    @override
+    async def write[**P, R](self, fn: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        result = await super().write(fn, *args, **kwargs)
+        say("wrote")
+        return result
+
+
 async def work(url: str, now: int) -> None:
-    """Work on cables until nothing is due."""
-    database = Database(url)
+    """Work on cables until nothing is due, and say so."""
+    database = Telling(url)
     await CableWork(database).to_rest(now)
+    say("done")
     database.dispose()
 
 

@@ -99,7 +99,7 @@ async def test_what_the_cloud_gives_out_is_verified_by_the_other_program(cloud: 
     cable, place = SigningCable(), await host(cloud)
     assert (await cable.register(cloud)).status == 201
     signed = [(SERIAL, cable.sign(START + at * INTERVAL, -100, site=place.id)) for at in range(3)]
-    await place.report(START, [period(-100)], signed)
+    await place.report(START, [period(-100, at=at) for at in range(3)], signed, count=3)
     await look(cloud)
     assert await found(cloud) == []
     reply = await BEN.call(cloud, "GET", f"/v1/communities/{COMMUNITY}/cables/{SERIAL}/records")

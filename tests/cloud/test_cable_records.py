@@ -100,6 +100,8 @@ async def test_a_host_that_drops_a_record_is_told_by_the_gap(ground: Ground) -> 
     cloud = ground.cloud
     records = [ground.sign(number, -100) for number in range(4)]
     await ground.home.report(START, [period(-100)], [records[0], records[3]])
+    for number in range(1, 4):
+        await ground.home.report(START + number * INTERVAL, [period(-100)])
     await look(cloud)
     assert await cloud.database.read(missing_before, SERIAL, 5) == [(3, 4)]
     assert await cloud.database.read(last_number, SERIAL, NOON) == 2, "the next site is to go on behind it"
@@ -199,11 +201,12 @@ async def test_a_host_that_claims_what_was_signed_for_another_is_found(ground: G
     """The record names the site it was plugged in at; that another one claims its energy does not stop the driver."""
     cloud = ground.cloud
     records = [ground.sign(0, -700), ground.sign(1, -700), ground.sign(2, -10)]
-    await ground.home.report(START)
+    await ground.home.report(START, [period(-700)])
     await ground.away.report(START)
     await ground.away.report(START + INTERVAL, [period(-700)], records)
     await look(cloud)
-    (claim,) = await found(cloud)
+    claim, silent = await found(cloud)
+    assert (silent.kind, silent.site, silent.number) == ("unreported", ground.home.id, 3)
     assert (claim.kind, claim.site, claim.number, claim.at) == ("re-homed", ground.away.id, 3, START + INTERVAL)
     assert await ground.state() == "active"
 
@@ -242,7 +245,7 @@ async def test_records_that_come_late_by_the_next_site_are_as_good(ground: Groun
     for number in range(3):
         await ground.home.report(START + number * INTERVAL, [period(-100)], records[number : number + 1])
     await look(cloud, NOON + 86_400)
-    assert await kinds(cloud) == []
+    assert {(item.kind, item.closed_at is None) for item in await found(cloud)} == {("unreported", False)}
     assert await ground.state() == "active"
     assert len(await kept(cloud)) == 6
 

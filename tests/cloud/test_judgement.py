@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from cloud.notice.store import notice_table
+from cloud.sites.store import site_table
 from cloud.v2g.judgement.keep.store import keep
 from cloud.v2g.judgement.store import decide
 from cloud.v2g.permission.rule import SiteStanding
@@ -147,13 +148,71 @@ def set_terms(conn: Connection, /, terms: Terms) -> None:
     assert put_terms(conn, LANE, terms, by="staff", now=0)
 
 
+async def test_what_matched_is_final_after_a_clean_day_though_no_car_comes_again(house: House, cable: Cable) -> None:
+    """The last periods before a car leaves are paid the day after; what only seems right, or is not known, waits on."""
+    day = 86_400
+    await house.database.write(honest, cable, at(0))
+    await house.database.write(cable.sign, at(1), -1500)
+    await house.database.write(claim, at(1), -1500, meter_wh=2000, before_wh=2000)
+    await house.database.write(cable.sign, at(2), -1500)
+    await house.database.write(claim, at(2), -1500, meter_wh=2000)
+    await house.database.write(honest, cable, at(3))
+    await house.turn(at(1) + day - 1)
+    assert {period[2] for period in await house.periods()} == {"pending"}
+    await house.turn(at(1) + day + 61)
+    assert [period[2] for period in await house.periods()] == ["final", "pending", "pending", "pending"]
+    await house.turn(at(4) + day + 61)
+    doubtful = [("suspect", "meter", "pending", None), ("unknown", "none", "pending", None)]
+    assert await house.periods() == [FINAL, *doubtful, FINAL]
+
+
+async def test_a_day_with_a_mismatch_at_the_site_is_not_clean(house: House, cable: Cable) -> None:
+    """Nor one of which records are still waited for; what matched then waits for the look-back, as ever."""
+    await house.database.write(honest, cable, at(0))
+    await house.database.write(stolen, cable, at(1))
+    await house.turn(at(1) + 2 * 86_400)
+    assert [period[2] for period in await house.periods()] == ["pending", "withheld"]
+    for number in range(2, 6):
+        await house.database.write(honest, cable, at(number))
+    await House(house.database).turn(at(6) + 2 * 86_400)  # one that begins finds what came late, too
+    assert (await house.periods())[0] == FINAL
+
+
+async def test_a_simulated_site_has_a_shorter_day(house: House, cable: Cable) -> None:
+    """In which so many seconds pass in one."""
+
+    def pressed(conn: Connection) -> None:
+        conn.execute(site_table.update().where(site_table.c.site == SITE).values(time_scale=180))
+        honest(conn, cable, at(0))
+
+    await house.database.write(pressed)
+    await house.turn(at(1) + 86_400 // 180 - 1)
+    assert await house.periods() == [PENDING]
+    await house.turn(at(1) + 86_400 // 180 + 61)
+    assert await house.periods() == [FINAL]
+
+
 async def test_a_claim_that_is_scaled_is_a_mismatch(house: House, cable: Cable) -> None:
-    """The cable signed 1500 Wh, the site says 1600, with a meter that agrees: what counts is signed."""
+    """The cable signed 1500 Wh, the site says 1700, with a meter that agrees: what counts is signed."""
     await house.database.write(cable.sign, at(0), -1500)
-    await house.database.write(claim, at(0), -1600, meter_wh=400, consumption_wh=2000)
+    await house.database.write(claim, at(0), -1700, meter_wh=400, consumption_wh=2000)
     await house.turn(at(1))
     assert await house.periods() == [("mismatch", "scaled", "withheld", None)]
-    assert await house.periods("energy_wh", "claimed_wh") == [(-1500, -1600)]
+    assert await house.periods("energy_wh", "claimed_wh") == [(-1500, -1700)]
+
+
+async def test_a_step_that_a_site_counts_in_the_wrong_period_accuses_nobody(house: House, cable: Cable) -> None:
+    """A car begins at full power on a boundary and ends on one: the site read before and after, and drew a line."""
+
+    def stepped(conn: Connection) -> None:
+        for number, (signed_wh, claimed_wh) in enumerate([(0, -40), (-5500, -5460), (0, -40), (0, 0)]):
+            cable.sign(conn, at(number), signed_wh)
+            claim(conn, at(number), claimed_wh, meter_wh=2000 + claimed_wh, consumption_wh=2000)
+
+    await house.database.write(stepped)
+    await house.turn(at(4))
+    assert await house.periods() == [PENDING] * 4
+    assert await house.periods("energy_wh") == [(0,), (-5500,), (0,), (0,)]
 
 
 async def test_a_record_that_is_late_is_waited_for(house: House, cable: Cable) -> None:
@@ -431,3 +490,23 @@ async def test_a_cable_that_says_to_be_far_away_is_denied_while_it_does(house: H
         await house.turn(at(number + 1))
     causes = [item["C7"]["cause"] for item in await told(house)]
     assert causes == ["none", "place", "none", "place"]
+
+
+async def test_where_a_cable_says_to_be_as_it_is_plugged_in_counts_until_it_says_something_newer(
+    house: House, cable: Cable
+) -> None:
+    """A receiver that has just come out of a garage still tells the last place it knew; nobody must plug in anew."""
+    home, far = (48_137_154, 11_576_124), (48_180_000, 11_576_124)
+
+    def arrives(conn: Connection) -> None:
+        assert put_place(conn, LANE, SITE, home, by="staff", now=at(0))
+        plugged(conn, at(0) + 60, place=far)
+        assert tell_permission(conn, LANE, SITE, at(0) + 60)
+
+    await house.database.write(arrives)
+    for number, place in ((0, None), (1, home)):
+        await house.database.write(cable.sign, at(number), 0, place=place)
+        await house.database.write(claim, at(number), 0, meter_wh=500, consumption_wh=500, place=place)
+        await house.turn(at(number + 1))
+        causes = [item["C7"]["cause"] for item in await told(house)]
+        assert causes == (["place"] if place is None else ["place", "none"])

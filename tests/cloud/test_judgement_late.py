@@ -8,8 +8,11 @@ from sqlalchemy import Connection
 
 from cloud.v2g.cables.cable import State
 from cloud.v2g.judgement.job import ROUND_SECONDS, Judge
+from cloud.v2g.judgement.keep.store import keep
+from cloud.v2g.judgement.sight.store import sights_of
 from cloud.v2g.permission.rule import SiteStanding
-from cloud.v2g.permission.store import flags_of, set_flag
+from cloud.v2g.permission.store import flags_of, set_flag, tell_permission, untold
+from cloud.v2g.provider.equipment.store import DemandRate, Equipment, add_rate, put_equipment
 from cloud.v2g.terms.store import put_terms
 
 from .ground import HALF_HOUR, NOON, OpenDatabase
@@ -86,9 +89,9 @@ async def test_nobody_is_guilty_of_records_from_before_the_cable_was_known(house
     for number in (-4, -3):
         await house.database.write(claim, at(number), -1500, meter_wh=520, consumption_wh=2000)
     cable.number = 5
-    part = {"seconds": HALF_HOUR // 2}
-    await house.database.write(cable.sign, at(-2), -700, **part)
-    kept = cable.sign(None, at(-2) + HALF_HOUR // 2, -800, **part, kept_back=True)  # type: ignore[arg-type]
+    part = HALF_HOUR // 2
+    await house.database.write(cable.sign, at(-2), -700, seconds=part)
+    kept = cable.sign(None, at(-2) + part, -800, seconds=part, kept_back=True)  # type: ignore[arg-type]
     await house.database.write(claim, at(-2), -1500, meter_wh=520, consumption_wh=2000)
     await house.database.write(kept_back, kept | {"number": 5})
     await house.database.write(kept_back, kept)
@@ -157,3 +160,53 @@ async def test_a_record_that_came_unseen_is_found_though_its_period_was_withheld
     await house.turn(at(9))
     assert await house.periods() == [PENDING]
     assert ROUND_SECONDS <= 3600
+
+
+async def test_who_judges_by_older_evidence_changes_nothing_that_was_judged_since(house: House, cable: Cable) -> None:
+    """Two machines: one has looked before the provider told of a theft, the other after; the first writes last."""
+    for number in range(4):
+        await house.database.write(honest, cable, at(number))
+    await house.turn(at(4))
+
+    def shorter(conn: Connection) -> None:
+        put_terms(conn, LANE, replace(RATES, look_back=3, mismatches=3), by="staff", now=at(4))
+
+    await house.database.write(shorter)
+    (old,) = await house.database.read(sights_of, {(LANE, SITE): None}, at(4))
+    await house.database.write(utility, at(0), 2000, now=at(4))
+    await house.turn(at(4))
+    withheld = ("mismatch", "utility", "withheld", None)
+    assert await house.periods() == [withheld, *[PENDING] * 3]
+    await house.database.write(keep, old, at(4))
+    assert await house.periods() == [withheld, *[PENDING] * 3]
+
+
+async def test_what_waits_and_is_sound_takes_nothing_from_what_may_wait_on_doubt(house: House, cable: Cable) -> None:
+    """The cap is of doubt alone: an earlier period that may wait is not withheld for a later one that matches."""
+
+    def capped(conn: Connection) -> None:
+        put_terms(conn, LANE, replace(RATES, pending_cap_micro=32_000_000), by="staff", now=0)
+
+    await house.database.write(capped)
+    await house.database.write(cable.sign, at(0), -1500)
+    await house.database.write(claim, at(0), -1500)
+    await house.turn(at(1))
+    await house.database.write(honest, cable, at(1))
+    await house.turn(at(2))
+    assert await house.periods() == [("unknown", "none", "pending", None), PENDING]
+    await house.turn(at(9))
+    assert (await house.periods())[0] == ("unknown", "none", "pending", None)
+
+
+async def test_what_went_stale_while_no_cloud_was_there_is_told(house: House, cable: Cable) -> None:
+    """The transformer's load held ten minutes; the cloud was away for longer, and the car is freed when it is back."""
+
+    def loaded(conn: Connection) -> None:
+        put_equipment(conn, LANE, Equipment("t1", "Transformer", (SITE,)), provider="grid", now=at(0))
+        add_rate(conn, LANE, "t1", DemandRate(at(0), at(0) + 600, 95), provider="grid", now=at(0))
+        assert tell_permission(conn, LANE, SITE, at(0))
+
+    await house.database.write(loaded)
+    assert await house.database.read(untold, [(LANE, SITE)], at(1)) == [(LANE, SITE)]
+    await house.turn(at(1))
+    assert await house.database.read(untold, [(LANE, SITE)], at(1)) == []

@@ -10,7 +10,7 @@ import pytest
 from cloud.v2g.agreement import Tolerance, compare
 from cloud.v2g.judgement.evidence import CableEvidence, Report, claim_of, look_of
 from cloud.v2g.judgement.outcome import Outcome, Past, guilt, heard, outcome, passed, together
-from cloud.v2g.judgement.rule import Claim, Judged, Look, Signed, Word, judge, scaled, words_of
+from cloud.v2g.judgement.rule import Claim, Judged, Look, Signed, Word, is_whole, judge, words_of
 from cloud.v2g.records.signed import Signed as Record
 from cloud.v2g.terms.terms import Terms
 from cloud.wire.cable import VERDICTS, Verdict
@@ -91,19 +91,32 @@ def test_what_nobody_signed_neither_accuses_nor_clears(
 
 
 @given(energies, st.integers(1, 1800))
-def test_a_claim_may_be_off_by_rounding_edges_and_one_percent(signed: int, seconds: int) -> None:
+def test_a_claim_shows_that_all_records_are_there_by_rounding_edges_and_one_percent(signed: int, seconds: int) -> None:
     """And by no more, in either direction."""
     most = max(2, min(10, seconds // 30), abs(signed) // 100)
     for sign in (1, -1):
-        assert not scaled(signed + sign * most, signed, seconds)
-        assert scaled(signed + sign * (most + 1), signed, seconds)
+        assert is_whole(signed + sign * most, signed, seconds)
+        assert not is_whole(signed + sign * (most + 1), signed, seconds)
+
+
+@given(energies, st.integers(0, 500), st.integers(0, 20))
+def test_a_claim_may_be_off_by_the_tolerance(signed: int, wh: int, percent: int) -> None:
+    """As far as the meter may be, in either direction; beyond it is a mismatch. Rounding is none under any terms."""
+    tolerance = Tolerance(wh, percent)
+    most = max(tolerance.of(signed), 10, abs(signed) // 100)
+    for claimed, cause in ((most, "none"), (-most, "none"), (most + 1, "scaled"), (-most - 1, "scaled")):
+        seen = look(claim("c", signed + claimed, signed), meter_wh=2000 + signed)
+        assert judge(seen, tolerance)["c"].cause == cause
 
 
 def test_energy_from_before_the_cable_was_told_where_it_is_may_be_claimed_or_not() -> None:
     """The first seconds after plugging in."""
-    assert not scaled(-1500, -1500, 1800, -60)
-    assert not scaled(-1560, -1500, 1800, -60)
-    assert scaled(-1600, -1500, 1800, -60)
+    assert is_whole(-1500, -1500, 1800, -60)
+    assert is_whole(-1560, -1500, 1800, -60)
+    assert not is_whole(-1600, -1500, 1800, -60)
+    for claimed, cause in ((-1710, "none"), (-1350, "none"), (-1711, "scaled"), (-1349, "scaled")):
+        seen = look(claim("c", claimed, -1500, untold_wh=-60), meter_wh=500)
+        assert judge(seen, TOLERANCE)["c"].cause == cause
 
 
 judgements = st.builds(
@@ -132,20 +145,22 @@ pasts = st.builds(Past, st.integers(0, 100), verdicts, st.booleans(), st.boolean
 later = st.lists(st.none() | pasts, max_size=12)
 
 
-@given(judgements, later, st.integers(1, 6), st.booleans())
+@given(judgements, later, st.integers(1, 6), st.booleans(), st.booleans())
 def test_nothing_ends_without_a_witness(
     judged: Judged,
     following: list[Past | None],
     look_back: int,
     over_cap: bool,
+    aged: bool,
 ) -> None:
     """A mismatch is never final; what is final has one; what is over the cap is not by the look-back."""
-    found = outcome(judged, following, look_back, over_cap=over_cap)
+    found = outcome(judged, following, look_back, over_cap=over_cap, aged=aged)
     assert (found.state == "final") == (found.witness is not None)
     if judged.verdict == "mismatch":
         assert found.state == "withheld"
     if found.witness == "lookback":
-        assert passed(following, look_back)
+        clean = all(past is not None and past.verdict != "mismatch" for past in following)
+        assert passed(following, look_back) or (aged and clean and judged.verdict == "match")
         assert not (over_cap and judged.verdict in ("suspect", "unknown"))
 
 

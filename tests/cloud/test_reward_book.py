@@ -22,6 +22,7 @@ from cloud.sites.store import community_of, owner_table
 from cloud.v2g.audit.store import v2g_findings
 from cloud.v2g.corrections.store import corrections_after
 from cloud.v2g.judgement.store import judged_period_table
+from cloud.v2g.records.store import signed_record_table
 from cloud.v2g.reward.driver.store import pay
 from cloud.v2g.reward.due.store import look, periods_of
 from cloud.v2g.reward.host.store import Taken, take
@@ -227,6 +228,21 @@ async def test_records_that_do_not_add_up_to_the_judgement_hold_it_back(database
         cable.judged(conn, NOON, -1501)
     assert await turn(database) == 0
     assert await database.read(entries, HOSTS) == {}
+
+
+async def test_a_record_that_came_as_its_period_ended_holds_nothing_back(database: Database, cable: Cable) -> None:
+    """Two machines: it bears a time before the judgement and was not seen by it. What was judged is paid, once."""
+    with database.engine.begin() as conn:
+        measured(conn, NOON, 500)
+        for start, energy_wh in ((NOON, -2), (NOON + 900, -1500)):
+            cable.sign(conn, start, energy_wh, seconds=900)
+        conn.execute(update(signed_record_table).values(stored_at=NOON + HALF_HOUR))
+        cable.judged(conn, NOON, -1500)
+    await turn(database)
+    (row,) = await database.read(rows, driver_reward_table)
+    assert row.reward_micro == BASE + 1500 * PRICE
+    for community in (HOSTS, DRIVERS):
+        assert await database.read(v2g_findings, community) == []
 
 
 async def test_a_cable_of_nobody_corrects_the_host_and_rewards_nobody(database: Database, cable: Cable) -> None:

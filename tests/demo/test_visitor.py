@@ -22,6 +22,7 @@ def test_what_is_earned_and_what_waits_are_told_apart() -> None:
     assert "2700 Wh" in text
     assert "earned +23.000, and +46.000 wait" in text
     assert "-7.200" in text
+    assert "agreed" not in text  # what is not known becomes final too, as long as nobody disagrees
 
 
 @pytest.mark.parametrize("doubted", [period("withheld"), period("pending", verdict="mismatch"), period("void")])

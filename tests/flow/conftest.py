@@ -24,7 +24,6 @@ import pytest
 
 from cloud.app import create_app
 from cloud.config import Config
-from cloud.v2g.judgement import rule
 import custom_components.commonwatt  # imported first, or Home Assistant's own test folder hides it
 from custom_components.commonwatt.v2g import coverage
 from demo.cloud import Interval, Operator
@@ -38,7 +37,6 @@ INTERVAL_SECONDS = 5
 PATIENCE_S = 40
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
-READ_WRONG_WH = 100
 TERMS = {"base_micro": 500_000, "price_micro_per_wh": 25_000, "look_back": 2}  # of V2G, where hosts live
 
 assert custom_components.commonwatt
@@ -269,7 +267,6 @@ async def dora(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Operator:
     A site learns in one interval whether everything else behind its meter is measured, where it takes a day.
     """
     monkeypatch.setattr(coverage, "LEARNT_MIN", 1)
-    monkeypatch.setattr(rule, "CLAIM_WH", READ_WRONG_WH)
     await cloud.operator.put("/v2g/terms", TERMS)
     drivers = Operator(cloud.session, cloud.url, cloud.operator_client, "drivers")
     await set_up_community(drivers, INTERVAL_SECONDS, time.time())

@@ -1,4 +1,4 @@
-"""Ten cables at one site: all together agree with the one meter, each is judged and paid for itself.
+"""Ten cables at one site: all together agree with the one meter, and each is judged for itself.
 
 Real are Home Assistant with the site, the cloud, ten cables as programs with ten keys, and the meter over Modbus.
 """

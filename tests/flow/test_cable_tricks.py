@@ -17,7 +17,7 @@ from demo.cloud import Operator
 from tests.hostile import HostileHost, dropping, moved_wh, rehoming, replaying, scaling
 
 from .cable_programs import CablePrograms
-from .cables import GIVES_W, Home, home, judged, register, until_cable
+from .cables import GIVES_W, Home, home, judged, register, until_cable, until_judged
 from .conftest import INTERVAL_SECONDS, Cloud, until
 from .stores import rows_of
 from .test_bad_days import assert_sums_hold
@@ -29,7 +29,7 @@ OWNERS = {"drops": "anna", "scales": "ben", "replays": "sun", "rehomes": "anna"}
 async def test_a_host_who_changes_what_a_cable_signed_is_caught_whatever_the_trick(
     hass: HomeAssistant, cloud: Cloud, dora: Operator, cables: CablePrograms
 ) -> None:
-    """Nothing a host makes up is paid, each trick shows as what it is, and the cable's own word comes through later."""
+    """Nothing a host makes up is paid or believed, and what one kept back is delivered by the next."""
     async with AsyncExitStack() as stack:
         homes = {
             trick: await stack.enter_async_context(home(hass, cloud, trick, owner=owner))
@@ -53,7 +53,17 @@ async def test_a_host_who_changes_what_a_cable_signed_is_caught_whatever_the_tri
         for host in homes.values():
             paid = [row for row in judged(cloud, host.site) if row["energy_wh"] and row["state"] == "final"]
             assert paid == [], "nobody is paid for what a host made of it"
+        hosts["rehomes"].repent()
+        await move(visitors["drops"], homes["drops"], homes["rehomes"])
+        await until_judged(cloud, homes["drops"].site, "what was kept back did not come", cause="none")
         assert_sums_hold(await cloud.operator.proof())
+
+
+async def move(cable: CableRemote, here: Home, there: Home) -> None:
+    """Pull a cable out at one home and plug it in at another."""
+    await here.pull_out(cable)
+    await there.plug_in(cable)
+    await there.meet(cable, here)
 
 
 def hostile(host: Home, trick: str, homes: Mapping[str, Home]) -> HostileHost:

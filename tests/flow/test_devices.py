@@ -271,6 +271,9 @@ async def add_modbus(
         flow = await flows.async_configure(flow["flow_id"], {"next_step_id": option})
     where = {"host": endpoint.host, "port": endpoint.port, "profile": profile}
     flow = await flows.async_configure(flow["flow_id"], where | {"more_options": {"unit_id": endpoint.unit}})
+    while flow["type"] is FlowResultType.SHOW_PROGRESS:  # on a busy machine a dialogue shows that it asks
+        await asyncio.sleep(0.1)
+        flow = await flows.async_configure(flow["flow_id"])
     assert flow["step_id"] == "details", flow
     flow = await flows.async_configure(flow["flow_id"], {"name": kind.title()} | details)
     assert flow["type"] is FlowResultType.CREATE_ENTRY, flow

@@ -345,7 +345,8 @@ async def test_what_the_cable_signed_reaches_the_cloud_once_from_where_it_has_th
         return paired.runtime_data.visits.standing("CWC-1") is not None
 
     await until(hass, told)
-    await house.poll(paired)
+    for _ in range(2):  # with the first it names this site: between two reads it may have been at another
+        await house.poll(paired)
     signed = house.server.device.signed
     assert await through(paired) == signed.newest >= 3
 

@@ -24,6 +24,7 @@ class ListShelf:
     """Keeps records in a list, unless it is broken."""
 
     waits: bool = False
+    held: bool = False
     after: int | None = None
     broken: bool = False
     kept: list[str] = field(default_factory=list)
@@ -101,6 +102,16 @@ async def test_a_visitor_is_asked_for_its_records_once_the_cloud_said_which_it_h
     clock.half_hours(6)
     assert await numbers(cable) == []
     shelf.waits, shelf.after = False, 4
+    assert await numbers(cable) == [5, 6]
+
+
+async def test_what_others_may_have_fetched_waits_for_the_clouds_word(cable: CableDevice, clock: Clock) -> None:
+    """Back from another site, it goes on after what that one delivered, though it knows where it was itself."""
+    shelf = ListShelf(held=True, after=2)
+    cable.keep_on(shelf, 2)
+    clock.half_hours(6)
+    assert await numbers(cable) == []
+    shelf.held, shelf.after = False, 4
     assert await numbers(cable) == [5, 6]
 
 

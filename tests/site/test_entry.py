@@ -95,6 +95,17 @@ async def test_a_removed_tap_takes_its_device_and_its_owner_along(hass: HomeAssi
     assert not any(key.startswith(("T2", "owner_ben")) for key in keys(hass, local))
 
 
+async def test_who_owns_nothing_but_a_cable_has_no_energy_here(hass: HomeAssistant, local: MockConfigEntry) -> None:
+    """What a cable moves is in nobody's net: a driver shown with 0 Wh would look idle."""
+    set_energy(hass, {"sensor.cable": 0})
+    source = entities_source("sensor.cable")
+    cable = subentry("T3", "cable", owner="dora", owner_name="Dora", upstream="T1", source=source)
+    hass.config_entries.async_add_subentry(local, added(cable))
+    await hass.async_block_till_done()
+    assert site_of(local).owners["dora"] == "Dora"
+    assert not any(key.startswith("owner_dora") for key in keys(hass, local))
+
+
 async def test_what_hung_below_a_removed_tap_hangs_below_what_was_above_it(
     hass: HomeAssistant, local: MockConfigEntry
 ) -> None:

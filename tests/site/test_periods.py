@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from custom_components.commonwatt.devices.line import TcpLine
 from custom_components.commonwatt.devices.port import Answer, Kind, Quantity, Value
 from custom_components.commonwatt.errors import DeviceError
 from custom_components.commonwatt.metering import RawReading, TapInterval
-from custom_components.commonwatt.periods import UNSURE_SECONDS_MAX, CablePeriods, Closed
+from custom_components.commonwatt.periods import CablePeriods, Closed
 from custom_components.commonwatt.site import TapConfig
 from custom_components.commonwatt.sources import EntitiesSource, ModbusSource
 from custom_components.commonwatt.wire import CablePeriod, Quality, TreeTap
@@ -119,14 +121,15 @@ def test_a_read_at_the_boundary_belongs_to_the_next_interval() -> None:
     assert len(closed(followed, {"T4": measured()}, 1).periods.cables) == 1
 
 
-def test_a_silent_cable_is_missed_for_an_hour_and_then_has_gone() -> None:
+@pytest.mark.parametrize(("time_scale", "seconds"), [(1, 3600), (2, 1800), (180, 60)])
+def test_a_silent_cable_is_missed_for_an_hour_and_then_has_gone(time_scale: int, seconds: int) -> None:
     """With a car plugged in when it was last heard, it may still move energy: until then nothing is compared."""
-    followed = cables()
+    followed = CablePeriods(TAPS, LENGTH, {}, time_scale)
     followed.heard("T4", answer(5, CAR))
     followed.heard("T4", DeviceError("no answer"))
     house = {"T1": measured(100), "T2": measured(100)}
     closed(followed, {"T4": measured(), **house})
-    last = UNSURE_SECONDS_MAX // LENGTH
+    last = seconds // LENGTH
     for number in range(1, last + 1):
         done = closed(followed, house, number)
         assert (done.periods.cables, done.memory.before_wh) == ((), {}), number
@@ -139,6 +142,27 @@ def test_a_cable_that_went_without_a_car_is_not_missed() -> None:
     followed.heard("T4", answer(5, {"plugged": False}))
     closed(followed, {"T4": measured()})
     assert closed(followed, {"T1": measured(100)}, 1).memory.before_wh == {"T1": 100}
+
+
+def test_a_cable_removed_with_a_car_at_it_accuses_nobody_and_teaches_nothing() -> None:
+    """What it moved until then is in the meter and in no sum: the cables that stay are not to blame."""
+    guest = {"T6": config("T6", "cable", "T1", "CWC-6")}
+    before = cables(**guest)
+    closed(before, {"T1": measured(100), "T2": measured(100)})
+    for tap in ("T4", "T6"):
+        before.heard(tap, answer(LENGTH + 5, CAR))
+    house = {"T1": measured(3_600), "T2": measured(100), "T4": measured(500)}
+    after = CablePeriods(TAPS, LENGTH, before.heard_of)
+    after.go_on_with(before.close(START + LENGTH, TREE, {}).memory_text)
+    again = CablePeriods(TAPS, LENGTH, after.heard_of)  # a second reload in the same interval
+    again.go_on_with(before.close(START + LENGTH, TREE, {}).memory_text)
+    done = closed(again, house, 1)
+    [period] = done.periods.cables
+    assert (period.cable, period.energy_wh, period.agreement) == ("CWC-1", 500, "unknown")
+    assert done.memory.learnt == before.close(START + LENGTH, TREE, {}).memory.learnt
+    again.heard("T4", answer(2 * LENGTH + 5, CAR))
+    assert closed(again, house, 2).periods.agreement.verdict != "unknown"
+    assert "T6" not in again.heard_of
 
 
 def test_nothing_is_forgotten_before_it_is_kept() -> None:

@@ -1,6 +1,8 @@
 """Visiting cables: with the host's standing consent they come and go by themselves, and only those the cloud knows."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
+import time
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -11,10 +13,12 @@ import pytest
 from custom_components.commonwatt import visitors, wire
 from custom_components.commonwatt.const import CONF_VISITING_CABLES, CONF_VISITING_TAP, CONF_VISITOR
 from custom_components.commonwatt.devices import modbus
+from custom_components.commonwatt.devices.port import DeviceIdentity
 from custom_components.commonwatt.link import SiteKey
-from custom_components.commonwatt.visitors import GONE_S
+from custom_components.commonwatt.visitors import GONE_S, async_welcome
 from demo.register_map import Kind
 from demo.signed import SignedIntervals
+from demo.steered import Steered
 from demo.steered_server import SteeredServer
 
 from .conftest import set_energy
@@ -83,6 +87,56 @@ async def test_a_known_cable_is_added_below_the_tap_chosen_for_guests(
     assert again["reason"] == "already_configured"
 
 
+async def test_cables_that_come_at_once_are_all_welcome(
+    hass: HomeAssistant, cloud: FakeCloud, host: MockConfigEntry, expected_logs: list[str]
+) -> None:
+    """The site opens anew for the first of them, and nobody is asked about the others for that."""
+    expected_logs += ["Received unexpected", "Out of step", "The link", "Async TCP connection lost"]
+    clock = Clock()
+    servers = []
+    for number in range(4):
+        server = SteeredServer(Steered(kind=Kind.CABLE, serial=f"CWC-2{number}", now_ms=clock.now_ms), clock)
+        await server.start()
+        servers.append(server)
+        known = server.device.signed.public_key.hex()
+        cloud.cables[server.device.serial] = standing(server.device.serial, public_key=known)
+    await welcome(hass, host)
+    done = await asyncio.gather(*(discover(hass, server.endpoint.port, kind="cable") for server in servers))
+    await hass.async_block_till_done()
+    assert [flow.get("reason") for flow in done] == ["device_added"] * 4
+    assert set(site_of(host).taps) == {"T1", "T2", "T3", "T4", "T5", "T6"}
+    assert hass.config_entries.flow.async_progress() == []
+    for server in servers:
+        await server.stop()
+
+
+async def test_a_cable_is_not_added_while_the_site_is_being_opened(
+    hass: HomeAssistant, cloud: FakeCloud, host: MockConfigEntry, server: SteeredServer
+) -> None:
+    """It would not hear of it; and a consent that was withdrawn in the meantime is none."""
+    await welcome(hass, host)
+    source = {"source": "modbus", "host": "127.0.0.1", "port": server.endpoint.port, "unit_id": 1}
+    source |= {"profile": "commonwatt_cable", "serial": SERIAL}
+    source |= {"public_key": server.device.signed.public_key.hex()}
+    identity = DeviceIdentity(SERIAL, None)
+
+    async def ask_meanwhile(**options: Any) -> bool:
+        asked = len(cloud.visits)
+        async with host.setup_lock:
+            task = hass.async_create_task(async_welcome(hass, host, "Dora's cable", source, identity))
+            for _ in range(50):
+                await hass.async_add_executor_job(time.sleep, 0.01)  # for the clock stands still
+            assert (len(cloud.visits), len(host.subentries)) == (asked + 1, 2)
+            hass.config_entries.async_update_entry(host, options={**host.options, **options})
+        return await task
+
+    assert not await ask_meanwhile(**{CONF_VISITING_CABLES: False})
+    await hass.async_block_till_done()
+    assert await ask_meanwhile(**{CONF_VISITING_CABLES: True})
+    await hass.async_block_till_done()
+    assert "T3" in site_of(host).taps
+
+
 @pytest.mark.parametrize(
     "told",
     [
@@ -136,20 +190,23 @@ async def test_a_visitor_gone_for_a_week_is_removed(
     clock: FrozenDateTimeFactory,
     expected_logs: list[str],
 ) -> None:
-    """Not before, and not at once after a long absence of the site itself."""
-    expected_logs += ["is silent", "Out of step", "The link", "clock"]
-    await welcome(hass, host)
-    await discover(hass, server.endpoint.port, name="Dora's cable", kind="cable")
-    await hass.async_block_till_done()
-    scene = Scene(hass, host, FakeCloud(), server, clock)
-    await scene.settle(lambda: host.runtime_data.visits.guests["T3"].seen_at > 0)
-    await server.stop()
-    for seconds in (10, 10, 10, GONE_S - 3600):
-        await scene.poll(seconds)
-    assert "T3" in site_of(host).taps
-    for seconds in (3600, 10, 10):
-        await scene.poll(seconds)
-    await scene.until(lambda: "T3" not in host.runtime_data.coordinator.taps)
+    """Not before, and not at once after a long absence of the site itself. The week takes two hours here."""
+    assert GONE_S == 7 * 86_400
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(visitors, "GONE_S", 7200)
+        expected_logs += ["is silent", "Out of step", "The link", "clock", "Async TCP connection lost"]
+        await welcome(hass, host)
+        await discover(hass, server.endpoint.port, name="Dora's cable", kind="cable")
+        await hass.async_block_till_done()
+        scene = Scene(hass, host, FakeCloud(), server, clock)
+        await scene.settle(lambda: host.runtime_data.visits.guests["T3"].seen_at > 0)
+        await server.stop()
+        for seconds in (10, 10, 10, 7200 - 3600):
+            await scene.poll(seconds)
+        assert "T3" in site_of(host).taps
+        for seconds in (3600, 10, 10):
+            await scene.poll(seconds)
+        await scene.until(lambda: "T3" not in host.runtime_data.coordinator.taps)
 
 
 async def test_the_consent_is_for_sites_with_a_cloud_and_a_meter(

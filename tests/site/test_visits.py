@@ -15,6 +15,7 @@ from custom_components.commonwatt.const import DOMAIN
 from custom_components.commonwatt.devices import modbus
 from custom_components.commonwatt.errors import OutboxError
 from custom_components.commonwatt.link import SiteKey
+from custom_components.commonwatt.link.records import waiting
 from custom_components.commonwatt.repairs import RegisterRepair, async_create_fix_flow
 from custom_components.commonwatt.v2g.agreement import Agreement
 from custom_components.commonwatt.v2g.period import Periods
@@ -475,3 +476,56 @@ async def test_what_was_earned_yesterday_is_not_shown_as_today(scene: Scene, clo
     await scene.hass.async_block_till_done()
     assert scene.shown("reward_today") == "unknown"
     assert float(scene.shown("reward_total")) == 90
+
+
+async def test_back_from_another_site_a_cable_hands_on_what_that_one_did_not_deliver(
+    scene: Scene, expected_logs: list[str]
+) -> None:
+    """What the cloud said before is old: records that come twice are held against the site that brings them."""
+    expected_logs.append("is silent")
+    for _ in range(6):
+        scene.cable.prove()
+    await plug_in(scene)
+    store = scene.entry.runtime_data.store
+
+    async def through() -> int | None:
+        reached: int | None = await store.run(store.outbox.records_through, SERIAL)
+        return reached
+
+    for _ in range(4):
+        await scene.poll(1)
+    before = scene.cable.signed.newest
+    assert await through() == before
+    await scene.server.stop()
+    for _ in range(4):
+        await scene.poll()
+    for _ in range(6):
+        scene.cable.prove()
+    scene.cable.plug(plugged=False)
+    scene.cable.plug(plugged=True)
+    delivered = scene.cable.signed.newest - 1
+    scene.cloud.cables[SERIAL] = standing(SERIAL, public_key=scene.cable.signed.public_key.hex(), last_number=delivered)
+    await scene.server.start()
+    await scene.settle(
+        lambda: len(scene.cloud.visits) == 2 and scene.guest.stay is not None and scene.guest.stay.answered
+    )
+    for _ in range(3):
+        await scene.poll(2)
+    assert len(scene.cloud.visits) == 2
+    assert await through() == scene.cable.signed.newest
+    sent = [record.ocmf for batch in scene.cloud.batches for record in batch.records]
+    portions = await store.run(store.outbox._database.read, lambda db: [*waiting(db)])
+    sent += [record.ocmf for portion in portions for _, record in portion]
+    assert not {scene.cable.signed.record(number) for number in range(before + 1, delivered + 1)} & set(sent)
+    assert scene.cable.signed.record(delivered + 1) in sent
+
+
+async def test_what_a_cable_forgets_as_soon_as_it_was_told_is_told_again(scene: Scene) -> None:
+    """What it took is held to be so until it is read anew, and no longer: it may have been pulled out just then."""
+    scene.cable.plug(plugged=True)
+    await scene.settle(lambda: scene.cable.site == SITE and scene.guest._dictation._under_way is None)
+    scene.cable.site = ""
+    for _ in range(3):
+        await scene.poll()
+        await scene.until(lambda: scene.guest._dictation._under_way is None)
+    assert scene.cable.site == SITE

@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, insert, metadata
 from cloud.wire import Batch
+from cloud.wire.batch import INTERVAL_SECONDS_MAX
 
 TO_BATCH: Any = (
     ["bucket", "community", "site", "epoch", "seq"],
@@ -223,6 +224,14 @@ def _same(item: Reported) -> ColumnElement[bool]:
     c = cable_period_table.c
     site = and_(c.bucket == bucket_of(item.community), c.community == item.community, c.site == item.site)
     return and_(site, c.start == item.start, c.cable == item.cable)
+
+
+def is_reported(conn: Connection, cable: str, site: str, start: int, end: int) -> bool:
+    """Tell whether a site has reported a cable of any interval that touches a time."""
+    c = cable_period_table.c
+    rows = select(c.start).filter_by(cable=cable, site=site)
+    rows = rows.where(c.start > start - INTERVAL_SECONDS_MAX, c.start < end, c.start + c.seconds > start)
+    return conn.execute(rows.limit(1)).first() is not None
 
 
 def claims_with(conn: Connection, arrived: Arrived) -> bool:

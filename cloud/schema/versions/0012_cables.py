@@ -256,9 +256,12 @@ def upgrade() -> None:
         sa.Column("detail", TEXT, nullable=False),
         sa.Column("evidence", TEXT, nullable=True),
         sa.Column("closed_at", WHOLE, nullable=True),
-        sa.CheckConstraint("closed_at IS NULL OR kind = 'gap'", name=op.f("ck_record_finding_only_a_gap_closes")),
         sa.CheckConstraint(
-            "kind IN ('forged', 'wrong-serial', 'altered', 'replayed', 're-homed',"
+            "closed_at IS NULL OR kind IN ('gap', 'unreported')",
+            name=op.f("ck_record_finding_only_what_is_missing_comes"),
+        ),
+        sa.CheckConstraint(
+            "kind IN ('forged', 'wrong-serial', 'altered', 'replayed', 're-homed', 'unreported',"
             " 'unusable', 'backward', 'jump', 'gap', 'two-places')",
             name=op.f("ck_record_finding_kind_known"),
         ),

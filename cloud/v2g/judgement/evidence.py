@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cloud.v2g.records.signed import Signed as Record
 
-from .rule import Claim, Look, Signed, scaled
+from .rule import Claim, Look, Signed, is_whole
 
 GRACE_PERIODS = 2  # so long after the site's report records are waited for
 COVERED_PARTS = 30  # of a period, one may be missing at its end: clocks differ
@@ -67,7 +67,7 @@ def claim_of(site: str, report: Report, evidence: CableEvidence, overdue: bool) 
     signed = Signed(sum(record.energy_wh for record in here), len(here)) if here else None
     untold_wh = sum(record.energy_wh for record in within if record.site is None)
     missing = any(gap[0] < end and gap[1] > start for gap in evidence.gaps)
-    known = signed is not None and not scaled(report.energy_wh, signed.energy_wh, report.seconds, untold_wh)
+    known = signed is not None and is_whole(report.energy_wh, signed.energy_wh, report.seconds, untold_wh)
     covered = any(record.end >= end - report.seconds // COVERED_PARTS for record in evidence.records)
     complete = known or overdue or (covered and not missing)
     nobodys = missing and not known and end <= evidence.known_since

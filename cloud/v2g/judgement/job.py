@@ -137,7 +137,7 @@ class Judge:
 
     async def _stale(self, hands: Hands, now: int) -> None:
         """Tell sites whose grid equipment's demand rate holds no longer; in the first turn, of the time before it."""
-        since = now - ALL_SECONDS if self.stale_since is None else self.stale_since
+        since = now - START_SECONDS if self.stale_since is None else self.stale_since
         await self._tell(hands, await hands.database.read(gone_stale, since, now), now)
         self.stale_since = now
 

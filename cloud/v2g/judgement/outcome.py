@@ -48,13 +48,20 @@ def heard(judged: Judged, word: Word | None) -> Judged:
 
 
 def outcome(
-    judged: Judged, later: Sequence[Past | None], look_back: int, *, over_cap: bool, stopped: bool = False
+    judged: Judged,
+    later: Sequence[Past | None],
+    look_back: int,
+    *,
+    over_cap: bool,
+    stopped: bool = False,
+    aged: bool = False,
 ) -> Outcome:
     """Return what becomes of a period that has not ended.
 
     `later` are the site's next periods with cables in order of time, None for one that still waits for records; so many
     in a row without a mismatch are a witness. `over_cap`: more waits on mere doubt already than the terms allow.
     `stopped`: the cable was not its driver's to use, so that neither is the driver debited nor anybody paid.
+    `aged`: a day has passed since. No car may come to this site for long; of what matched, a clean day is enough.
     """
     if judged.verdict == "mismatch" or judged.cause == "unsigned":
         return Outcome("withheld", judged.cause)
@@ -66,21 +73,26 @@ def outcome(
         return Outcome("final", judged.cause, "utility")
     if over_cap and judged.verdict in ("suspect", "unknown"):
         return Outcome("withheld", "pending-cap")
-    if passed(later, look_back):
+    if passed(later, look_back) or (aged and judged.verdict == "match" and clean(later)):
         return Outcome("final", judged.cause, "lookback")
     return Outcome("pending", judged.cause)
 
 
 def passed(later: Sequence[Past | None], look_back: int) -> bool:
     """Tell whether so many periods in a row were judged without a mismatch."""
-    clean = 0
+    number = 0
     for past in later:
         if past is None:
             return False
-        clean = 0 if past.verdict == "mismatch" else clean + 1
-        if clean >= look_back:
+        number = 0 if past.verdict == "mismatch" else number + 1
+        if number >= look_back:
             return True
     return False
+
+
+def clean(later: Sequence[Past | None]) -> bool:
+    """Tell whether every period so far was judged, none of them a mismatch."""
+    return all(past is not None and past.verdict != "mismatch" for past in later)
 
 
 def together(start: int, cables: Sequence[tuple[Verdict, Basis, Cause, Verdict | None]]) -> Past | None:

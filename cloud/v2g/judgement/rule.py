@@ -89,10 +89,10 @@ class Word:
 def judge(look: Look, tolerance: Tolerance) -> dict[str, Judged]:
     """Return the verdict on each cable of a period, by the site's own meter and the cables' signatures."""
     site = _site(look, look.meter_wh, tolerance)
-    return {claim.cable: _judged(look, claim, site) for claim in look.claims}
+    return {claim.cable: _judged(look, claim, site, tolerance) for claim in look.claims}
 
 
-def _judged(look: Look, claim: Claim, site: Compared) -> Judged:
+def _judged(look: Look, claim: Claim, site: Compared, tolerance: Tolerance) -> Judged:
     if claim.signed is None:
         if not look.overdue:
             return Judged("unknown", "waiting", "none")
@@ -100,7 +100,7 @@ def _judged(look: Look, claim: Claim, site: Compared) -> Judged:
     about = claim.signed.energy_wh, claim.signed.records
     if look.waits:
         return Judged("unknown", "waiting", "none", *about)
-    if scaled(claim.energy_wh, claim.signed.energy_wh, look.seconds, claim.untold_wh):
+    if scaled(claim, look.seconds, tolerance):
         return Judged("mismatch", "gap" if claim.missing else "scaled", "none", *about)
     if claim.signed.records == 0:
         return Judged("unknown", "unsigned", "none")
@@ -108,15 +108,33 @@ def _judged(look: Look, claim: Claim, site: Compared) -> Judged:
     return Judged(verdict, "meter" if verdict in ("mismatch", "suspect") else "none", site.basis, *about)
 
 
-def scaled(claimed_wh: int, signed_wh: int, seconds: int, untold_wh: int = 0) -> bool:
-    """Tell whether a site claims another energy than the cable signed: by more than rounding, edges and 1 % explain.
+def scaled(claim: Claim, seconds: int, tolerance: Tolerance) -> bool:
+    """Tell whether a site claims another energy than the cable signed: beyond the tolerance.
 
-    What the cable signed before it was told where it is, the site may count or not.
+    It may be as far off as its meter. A site reads now and then: what changes at a boundary, or while it does not
+    answer, it counts in the wrong period, and nobody gains by it: only what was signed is ever paid.
     """
-    edge = max(CLAIM_WH, min(EDGE_WH, seconds // EDGE_SECONDS))
+    if claim.signed is None:
+        return False
+    signed_wh = claim.signed.energy_wh
+    return _off_wh(claim.energy_wh, signed_wh, claim.untold_wh) > max(
+        tolerance.of(signed_wh), _rounding_wh(signed_wh, seconds)
+    )
+
+
+def is_whole(claimed_wh: int, signed_wh: int, seconds: int, untold_wh: int = 0) -> bool:
+    """Tell whether a claim is so near to what the cable signed that no record can be missing, by rounding and edges."""
+    return _off_wh(claimed_wh, signed_wh, untold_wh) <= _rounding_wh(signed_wh, seconds)
+
+
+def _off_wh(claimed_wh: int, signed_wh: int, untold_wh: int) -> int:
+    """Return how far a claim is off; what was signed before the cable was told where it is may be counted or not."""
     least, most = sorted((signed_wh, signed_wh + untold_wh))
-    off_wh = max(least - claimed_wh, claimed_wh - most, 0)
-    return off_wh * 100 > max(edge * 100, abs(signed_wh))
+    return max(least - claimed_wh, claimed_wh - most, 0)
+
+
+def _rounding_wh(signed_wh: int, seconds: int) -> int:
+    return max(CLAIM_WH, min(EDGE_WH, seconds // EDGE_SECONDS), abs(signed_wh) // 100)
 
 
 def _site(look: Look, meter_wh: int | None, tolerance: Tolerance) -> Compared:

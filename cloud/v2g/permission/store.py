@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import json
 from typing import Any, Literal
 
-from sqlalchemy import CheckConstraint, Column, Connection, ForeignKeyConstraint, Row, Select, Table, func, or_, select
+from sqlalchemy import CheckConstraint, Column, Connection, ForeignKeyConstraint, Row, Table, func, or_, select
 
 from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, metadata, upsert
 from cloud.ingest.cables.store import cable_period_table
@@ -168,27 +168,28 @@ def _distance_m(conn: Connection, community: str, site: str, cable: str, now: in
     """Return how far from the site a cable is, by whichever says farthest: its visit, the site's report, its signature.
 
     Of each kind the newest counts, and none from before it was plugged in; when that was is the site's word, so what
-    the cable signed lately, or what has only just come of it, counts all the same.
+    the cable signed lately, or what has only just come of it, counts all the same. The visit's own place counts until
+    something newer is said: as a car is plugged in, its receiver may still tell where it was before.
     """
     registered = place_of(conn, community, site)
     if registered is None:
         return None
     visit = last_visit(conn, community, site, cable)
     since = 0 if visit is None else visit.plugged_at
-    told = None if visit is None else visit.place
     p, r, lately = cable_period_table.c, signed_record_table.c, now - SIGNED_LATELY_SECONDS
-    reported = select(p.latitude, p.longitude).filter_by(bucket=bucket_of(community), community=community, site=site)
+    reported = select(p.latitude, p.longitude, (p.start + p.seconds).label("end"))
+    reported = reported.filter_by(bucket=bucket_of(community), community=community, site=site)
     reported = reported.where(p.cable == cable, p.latitude.is_not(None), p.start + p.seconds > since)
-    signed = select(r.latitude, r.longitude).filter_by(bucket=bucket_of(cable), cable=cable, site=site)
+    signed = select(r.latitude, r.longitude, (r.start + r.seconds).label("end"))
+    signed = signed.filter_by(bucket=bucket_of(cable), cable=cable, site=site)
     signed = signed.where(r.latitude.is_not(None))
     signed = signed.where(or_(r.start + r.seconds > min(since, lately), r.stored_at > lately))
     newest = reported.order_by(p.start.desc()), signed.order_by(r.start.desc())
-    return farthest_m(registered.place, (told, *(_place(conn, rows) for rows in newest)))
-
-
-def _place(conn: Connection, rows: Select[tuple[int, int]]) -> Place | None:
-    row = conn.execute(rows.limit(1)).one_or_none()
-    return None if row is None else (row.latitude, row.longitude)
+    found = [row for rows in newest if (row := conn.execute(rows.limit(1)).one_or_none()) is not None]
+    told: list[Place | None] = [(row.latitude, row.longitude) for row in found]
+    if visit is not None and all(row.end <= since for row in found):
+        told.append(visit.place)
+    return farthest_m(registered.place, tuple(told))
 
 
 def tell_permission(conn: Connection, community: str, site: str, now: int) -> bool:

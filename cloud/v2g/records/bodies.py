@@ -65,6 +65,7 @@ class FindingItem(Body):
         "altered",
         "replayed",
         "re-homed",
+        "unreported",
         "unusable",
         "backward",
         "jump",
@@ -77,7 +78,7 @@ class FindingItem(Body):
     through: int | None
     at: Time
     found_at: Time
-    closed_at: Annotated[Time | None, Field(description="since when a gap is none any more")]
+    closed_at: Annotated[Time | None, Field(description="since when what was missing is here: a record, or a report")]
     detail: str
     evidence: str | None
 

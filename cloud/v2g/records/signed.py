@@ -9,6 +9,7 @@ type FindingKind = Literal[
     "altered",
     "replayed",
     "re-homed",
+    "unreported",
     "unusable",
     "backward",
     "jump",
@@ -82,7 +83,7 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something not in order with a cable's records; never changed but for the time when a gap was closed.
+    """Something not in order with a cable's records; never changed but for the time when what was missing came.
 
     `site` is the site it is about, or which delivered it; `number` the record's number, `through` the last one that is
     missing; `evidence` is the record itself, or what else shows it.

@@ -12,7 +12,7 @@ from .faults import REFUSALS, fault
 from .mailbox import Mailbox
 from .modbus import ModbusDevice
 from .patience import Bus
-from .port import Answer, DeviceIdentity, Quantity
+from .port import Answer, DeviceIdentity, Quantity, Value
 from .profile import Profile
 
 PROFILE = "commonwatt_cable"
@@ -31,6 +31,10 @@ class Shelf(Protocol):
     @property
     def waits(self) -> bool:
         """Whether it is not known yet where to begin."""
+
+    @property
+    def held(self) -> bool:
+        """Whether no record is to be fetched now: others may have fetched some since, and nobody has said so yet."""
 
     @property
     def after(self) -> int | None:
@@ -65,6 +69,7 @@ class CableDevice(ModbusDevice):
         self._fetched = after
         self._valid: bool | None = None
         self._stuck = False
+        self._named: Value | None = None
 
     @property
     @override
@@ -77,7 +82,9 @@ class CableDevice(ModbusDevice):
         """Return what it tells; records that cannot be fetched now come with a later poll."""
         answer = await super().async_read()
         newest = answer.values.get("signed_number")
-        ready = self._shelf is None or self._follow(self._shelf)
+        named, self._named = self._named, answer.values.get("site_id", "")
+        moved = bool(named) and named != self._named  # it may have been elsewhere between two reads
+        ready = self._shelf is None or (not moved and self._follow(self._shelf))
         papers = await self._papers() if ready and isinstance(newest, int) and newest != (self._fetched or 0) else ()
         if self._valid is None:
             return replace(answer, papers=papers)
@@ -126,6 +133,8 @@ class CableDevice(ModbusDevice):
 
     def _follow(self, shelf: Shelf) -> bool:
         """Leave out what others have fetched meanwhile; tell whether it is known where to go on."""
+        if shelf.held:
+            return False
         if shelf.after is not None and shelf.after != self._followed:
             self._followed = shelf.after
             self._fetched = max(shelf.after, self._fetched or 0)

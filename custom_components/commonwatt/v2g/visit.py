@@ -64,9 +64,9 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a cable may do here and why, since when (s; None: not told); `order` is that within the mode of its user.
+    """What a cable may do here and why, since when (s; None: not told, or never otherwise).
 
-    `charge` is what register 40 must be, None where it is left as it is.
+    `order` is that within the mode of its user. `charge` is what register 40 must be, None where it is left as it is.
     """
 
     permission: Permission
@@ -97,7 +97,7 @@ def _told(scene: Scene) -> tuple[Permission, Why, int | None]:
     word = scene.word if scene.word is not None and scene.word.holds(scene.now) else None
     waiting = scene.contact == "in_touch" and scene.stay is not None and not scene.stay.answered
     if word is not None and (not waiting or word.standing.permission != "allowed"):
-        return word.standing.permission, word.standing.cause, word.standing.since
+        return word.standing.permission, word.standing.cause, word.standing.since or None
     return "charge_only", "waiting" if waiting else "unreachable", None
 
 

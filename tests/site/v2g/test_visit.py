@@ -48,6 +48,14 @@ def scene(**changes: Any) -> Scene:
     return replace(Scene("in_touch", Stay(NOW - 60, answered=True), word(), "v2g", 50.0, NOW), **changes)
 
 
+def test_what_nothing_ever_restricted_is_allowed_since_no_time() -> None:
+    """The cloud says 0 where it never decided anything: a person is not told of 1970."""
+    never = word()
+    never = replace(never, standing=replace(never.standing, since=0))
+    assert effect(scene(word=never)).since is None
+    assert effect(scene(word=word("denied", "stolen"))).since == NOW - 99
+
+
 @pytest.mark.parametrize(
     ("changes", "permission", "cause"),
     [

@@ -22,6 +22,8 @@ from cloud.v2g.terms.store import terms_of
 from cloud.v2g.terms.terms import Terms
 
 DOUBTS = frozenset({"suspect", "unknown"})
+DAY_SECONDS = 86_400  # without a mismatch: a witness of what matched, where no later periods come
+SEEN = ("state", "verdict", "cause", "energy_wh", "judged_at")
 PAST_ROWS_MAX = 1000  # of a site, looked back upon for its flag
 
 type Key = tuple[int, str]  # start, cable
@@ -37,8 +39,10 @@ class Kept:
 
 def keep(conn: Connection, sight: Sight, now: int) -> Kept:
     """Judge what is seen of a site and keep it. What has ended meanwhile stays as it ended."""
-    if site_of(conn, sight.community, sight.site, locked=True) is None:
+    site = site_of(conn, sight.community, sight.site, locked=True)
+    if site is None:
         return Kept(0, told=False)
+    aged_to = now - DAY_SECONDS // site.time_scale
     terms = terms_of(conn, sight.community)
     tolerance = Tolerance(terms.tolerance_wh, terms.tolerance_percent)
     words = words_of(sight.looks, sight.readings, tolerance)
@@ -57,7 +61,8 @@ def keep(conn: Connection, sight: Sight, now: int) -> Kept:
             stopped = any(
                 first < row.start + row.seconds and end > row.start for first, end in sight.stopped[row.cable]
             )
-            ended = outcome(found, later[row.start], terms.look_back, over_cap=over, stopped=stopped)
+            aged = row.start + row.seconds <= aged_to
+            ended = outcome(found, later[row.start], terms.look_back, over_cap=over, stopped=stopped, aged=aged)
             kept = _keep(conn, row, _values(row, found, ended, word) | dict(sight.drivers[row.cable]), now)
             changed, guilty = changed + kept, guilty or (kept > 0 and found.verdict == "mismatch")
     told = guilty and _flag(conn, sight, terms, now) and tell_permission(conn, sight.community, sight.site, now)
@@ -101,7 +106,7 @@ class _Waiting:
         self._rates: dict[int, Rate] = {}
 
     def over_cap(self, row: Row[Any], energy_wh: int, cap_micro: int) -> bool:
-        """Tell whether more would wait than may; what is withheld for that stays so."""
+        """Tell whether more would wait on doubt than may; what is withheld for that stays so."""
         if row.cause == "pending-cap":
             return True
         earned = self._earned(row, energy_wh)
@@ -110,6 +115,7 @@ class _Waiting:
         j = judged_period_table.c
         rows = select(j.site, j.start, j.connected, j.energy_wh)
         rows = rows.filter_by(bucket=row.bucket, community=self._community, state="pending", cable=row.cable)
+        rows = rows.where(j.verdict.in_(DOUBTS), j.cause != "waiting")
         others = [other for other in self._conn.execute(rows) if (other.site, other.start) != (row.site, row.start)]
         return earned + sum(self._earned(other, other.energy_wh) for other in others) > cap_micro
 
@@ -138,7 +144,8 @@ def _keep(conn: Connection, row: Row[Any], values: Mapping[str, Any], now: int) 
     if all(getattr(row, name) == value for name, value in values.items()):
         return 0
     times = {"judged_at": now, "decided_at": now if values["state"] in ENDED else None}
-    mine = update(judged_period_table).filter_by(**_key(row)).where(judged_period_table.c.state.not_in(ENDED))
+    seen = {name: getattr(row, name) for name in SEEN}  # another may have judged since, by newer evidence
+    mine = update(judged_period_table).filter_by(**_key(row), **seen).where(judged_period_table.c.state.not_in(ENDED))
     return int(conn.execute(mine.values(dict(values) | times)).rowcount)
 
 

@@ -42,11 +42,11 @@ record_finding_table = Table(
     Column("evidence", TEXT),
     Column("closed_at", WHOLE),
     CheckConstraint(
-        "kind IN ('forged', 'wrong-serial', 'altered', 'replayed', 're-homed',"
+        "kind IN ('forged', 'wrong-serial', 'altered', 'replayed', 're-homed', 'unreported',"
         " 'unusable', 'backward', 'jump', 'gap', 'two-places')",
         name="kind_known",
     ),
-    CheckConstraint("closed_at IS NULL OR kind = 'gap'", name="only_a_gap_closes"),
+    CheckConstraint("closed_at IS NULL OR kind IN ('gap', 'unreported')", name="only_what_is_missing_comes"),
     ForeignKeyConstraint(["bucket", "cable"], ["cable.bucket", "cable.cable"]),
     Index("ix_record_finding_open_gap", "bucket", "cable", sqlite_where=OPEN_GAP, postgresql_where=OPEN_GAP),
     **STRICT,
@@ -102,6 +102,12 @@ def _close_gaps(conn: Connection, cable: str, missing: Sequence[Span], now: int)
         if not any(first <= row.through and last >= row.number for first, last in missing):
             closed = update(record_finding_table).filter_by(**_owned(cable), finding=row.finding)
             conn.execute(closed.values(closed_at=now))
+
+
+def close_finding(conn: Connection, cable: str, finding: str, now: int) -> None:
+    """Note that what was missing has come."""
+    open_one = update(record_finding_table).filter_by(**_owned(cable), finding=finding, closed_at=None)
+    conn.execute(open_one.values(closed_at=now))
 
 
 def cables_with_gaps_due(conn: Connection, now: int, limit: int) -> list[str]:

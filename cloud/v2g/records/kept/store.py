@@ -6,7 +6,7 @@ import json
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection
 
-from cloud.ingest.cables.store import Arrived, Reported, claims_with, handled
+from cloud.ingest.cables.store import Arrived, Reported, claims_with, handled, is_reported
 from cloud.sites.store import community_of
 from cloud.v2g.cables.cable import CLOUD, Cable
 from cloud.v2g.cables.signature import key_of
@@ -22,6 +22,8 @@ from cloud.wire import digest
 
 PERIODS_OF_GRACE = 2  # of the host's community: so long a number may be late before it is missing
 LOOK_AROUND_SECONDS = 7200  # beside what has just come, for what shows only side by side
+UNREPORTED_WH = 50  # less may be of a moment before a site knew that the cable was there
+UNREPORTED_SECONDS = 3600  # two periods: a report may come so much later
 DAY_SECONDS = 86_400
 
 
@@ -162,6 +164,7 @@ def _look(conn: Connection, cable: Cable, span: Span, now: int) -> None:
         findings.add_finding(conn, cable.cable, _rehomed(claim, now))
     claims = {(claim.site, claim.at) for claim in elsewhere}
     others = [item for item in presence if not item.seconds or (item.site, item.start) not in claims]
+    _find_unreported(conn, cable.cable, signed, now)
     since = [item for item in (*signed, *_doubles(conn, cable, span, now)) if item.start >= start]
     if (proof := signed_at_two(since)) is not None:
         findings.add_finding(conn, cable.cable, _two_places(proof, now))
@@ -170,6 +173,34 @@ def _look(conn: Connection, cable: Cable, span: Span, now: int) -> None:
             change_and_tell(conn, cable.cable, "two-places", by=CLOUD, note=_words(proof), now=now)
     elif (said := said_at_two(since, others)) is not None:
         findings.add_finding(conn, cable.cable, _two_places(said, now))
+
+
+def _find_unreported(conn: Connection, cable: str, signed: Sequence[Signed], now: int) -> None:
+    """Keep that sites have reported nothing of what the cable signed to have moved there, until they do."""
+    open_ones = {item.number: item.finding for item in findings.findings_of(conn, cable, kind="unreported")}
+    for item in signed:
+        if item.site is None or abs(item.energy_wh) < UNREPORTED_WH or item.end > now - UNREPORTED_SECONDS:
+            continue
+        reported = is_reported(conn, cable, item.site, item.start, item.end)
+        if reported and item.number in open_ones:
+            findings.close_finding(conn, cable, open_ones[item.number], now)
+        elif not reported:
+            findings.add_finding(conn, cable, _unreported(item, now))
+
+
+def _unreported(item: Signed, now: int) -> Finding:
+    return Finding(
+        finding=f"unreported.{item.number}",
+        kind="unreported",
+        community=None,
+        site=item.site,
+        number=item.number,
+        through=None,
+        at=item.start,
+        found_at=now,
+        detail=f"signed {item.energy_wh} Wh at {item.site}, which reports nothing of it",
+        evidence=None,
+    )
 
 
 def _doubles(conn: Connection, cable: Cable, span: Span, now: int) -> Iterable[Signed]:

@@ -1,7 +1,8 @@
 """Finds the hosts whose legs are to be looked at, and the periods whose drivers were not paid yet."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations, islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, update
@@ -19,6 +20,7 @@ from cloud.v2g.reward.store import PERIOD_KEY, host_leg_table, reward_horizon_ta
 
 LOOK_MAX = 10_000  # rows looked at in one turn; they are small
 UNPAID_MAX = 500
+CHOICES_MAX = 1000  # looked at for one period: as many as can honestly be needed, many times over
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +174,17 @@ def records_of(conn: Connection, cable: str, site: str, time: tuple[int, int]) -
 
 
 def _judged(records: Sequence[tuple[Record, int]], row: Row[Any]) -> tuple[Record, ...]:
-    """Return the records a period was judged by: what came after it had ended changes nothing any more."""
-    if row.records == 0:
-        return ()
-    if len(records) == row.records:
-        return tuple(record for record, _ in records)
-    return tuple(record for record, stored_at in records if stored_at <= row.decided_at)
+    """Return the records a period was judged by: what came after it had ended changes nothing any more.
+
+    They are as many as were judged and add up to what was judged, those that came first if several do: a record may
+    bear a time before the period's end and have been committed after it.
+    """
+    ordered = sorted(records, key=lambda item: (item[1], item[0].number))
+    choices: Iterator[tuple[Record, ...]] = combinations([record for record, _ in ordered], row.records)
+    for chosen in islice(choices, CHOICES_MAX):
+        if sum(record.import_wh - record.export_wh for record in chosen) == row.energy_wh:
+            return chosen
+    return tuple(record for record, _ in records)
 
 
 def _unpaid(conn: Connection, community: str) -> list[Unpaid]:
