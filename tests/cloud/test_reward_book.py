@@ -29,6 +29,7 @@ from cloud.v2g.reward.host.store import Taken, take
 from cloud.v2g.reward.legs import GridPrices, bill_micro
 from cloud.v2g.reward.reward import Rate, reward
 from cloud.v2g.reward.store import driver_reward_table, figures, host_leg_table, rewarded_period_table
+from cloud.v2g.terms.store import v2g_terms_table
 from cloud.v2g.terms.terms import Terms
 
 from .ground import HALF_HOUR, NOON, OpenDatabase, Tap, add_site, report
@@ -283,9 +284,23 @@ async def test_terms_are_those_of_the_period_and_what_is_paid_stays_paid(databas
     assert paid == [BASE + 1000 * PRICE, 1000]
 
 
-async def test_without_terms_nothing_is_paid_and_the_host_is_corrected_all_the_same(
-    database: Database, cable: Cable
-) -> None:
+async def test_before_a_community_has_terms_nothing_is_booked(database: Database, cable: Cable) -> None:
+    """With no price set, a car would charge at the aggregator's cost; later terms do not reach back."""
+    with database.engine.begin() as conn:
+        conn.execute(v2g_terms_table.delete())
+        measured(conn, NOON, 500)
+        cable.gave(conn, NOON, 1000)
+    assert await turn(database) == 0
+    with database.engine.begin() as conn:
+        set_terms(conn, Terms(price_micro_per_wh=PRICE), valid_from=NOON + HALF_HOUR)
+        measured(conn, NOON + HALF_HOUR, 500)
+        cable.gave(conn, NOON + HALF_HOUR, 1000, decided_at=NOW)
+    assert await turn(database, NOW + 60) == 2, "leg and reward of the period under terms, and of no other"
+    (row,) = await database.read(rows, rewarded_period_table)
+    assert row.start == NOON + HALF_HOUR
+
+
+async def test_terms_that_pay_nothing_correct_the_host_all_the_same(database: Database, cable: Cable) -> None:
     """A reward of nothing has no entry, its document is kept."""
     with database.engine.begin() as conn:
         measured(conn, NOON, 500)

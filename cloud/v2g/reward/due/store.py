@@ -17,6 +17,7 @@ from cloud.v2g.reward.evidence import Period, Record
 from cloud.v2g.reward.host.store import Key, period_of
 from cloud.v2g.reward.reward import Rate
 from cloud.v2g.reward.store import PERIOD_KEY, host_leg_table, reward_horizon_table, rewarded_period_table
+from cloud.v2g.terms.store import v2g_terms_table
 
 LOOK_MAX = 10_000  # rows looked at in one turn; they are small
 UNPAID_MAX = 500
@@ -106,8 +107,11 @@ def _first_open(conn: Connection, community: str, decided_from: int) -> int | No
 
 
 def _open(community: str, decided_from: int) -> tuple[ColumnElement[bool], ...]:
-    j = judged_period_table.c
-    return j.bucket == bucket_of(community), j.community == community, j.decided_at >= decided_from, j.state == "final"
+    """Select what is final and under terms: before a community has set any, no cable's energy has a price."""
+    j, t = judged_period_table.c, v2g_terms_table.c
+    first_terms = select(func.min(t.valid_from)).where(t.bucket == j.bucket, t.community == j.community)
+    mine = j.bucket == bucket_of(community), j.community == community
+    return *mine, j.decided_at >= decided_from, j.state == "final", j.start >= first_terms.scalar_subquery()
 
 
 def _corrected(conn: Connection, community: str, corrected_from: int) -> list[Key]:
