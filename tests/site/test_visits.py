@@ -26,7 +26,7 @@ from demo.signed import SignedIntervals
 from demo.steered import Permission
 from demo.steered_server import SteeredServer
 
-from .conftest import set_energy
+from .conftest import EXPECTED_LOGS, set_energy
 from .fake_cloud import SITE, FakeCloud, problem, standing
 from .house import MockConfigEntry, entities_source, entity_id, site_of, subentry
 from .steered import Clock, served, source
@@ -50,6 +50,12 @@ async def server(
     await server.start()
     yield server
     await server.stop()
+
+
+@pytest.fixture
+def expected_logs() -> list[str]:
+    """Let the clock leap where the network does not: a request under way then seems to wait for half a minute."""
+    return [*EXPECTED_LOGS, "Out of step with the cloud: TimeoutError"]
 
 
 @pytest.fixture
