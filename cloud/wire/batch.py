@@ -11,6 +11,7 @@ from .strict import (
     VERSION,
     WireError,
     check_version,
+    flag,
     hash_text,
     identifier,
     items,
@@ -141,7 +142,7 @@ def _intervals(batch: Mapping[str, Any]) -> Intervals:
         seconds=seconds,
         count=count,
         tree_rev=whole(take(data, "tree_rev", where), f"{where}.tree_rev", 1),
-        amends=_amends(data, f"{where}.amends"),
+        amends="amends" in data and flag(data, "amends", where),
         taps={
             identifier(tap_id, f"{where}.taps"): _columns(member, count, f"{where}.taps.{tap_id}")
             for tap_id, member in taps.items()
@@ -155,13 +156,6 @@ def _cables(data: Mapping[str, Any], count: int, where: str) -> tuple[CablePerio
     if len({(item.at, item.cable) for item in found}) != len(found):
         raise WireError(where, "names a cable twice in one interval")
     return found
-
-
-def _amends(data: Mapping[str, Any], where: str) -> bool:
-    amends = data.get("amends", False)
-    if not isinstance(amends, bool):
-        raise WireError(where, "is neither true nor false")
-    return amends
 
 
 def _columns(data: Any, count: int, where: str) -> TapColumns:

@@ -8,6 +8,7 @@ from .strict import (
     VERSION,
     WireError,
     check_version,
+    flag,
     identifier,
     load,
     members,
@@ -243,14 +244,6 @@ def place_or_none(data: Mapping[str, Any], where: str) -> Place | None:
         whole(value, f"{where}.place", -most, most) for value, most in zip(place, bounds, strict=True)
     )
     return latitude, longitude
-
-
-def flag(data: Mapping[str, Any], key: str, where: str) -> bool:
-    """Return a member that is true or false."""
-    value = take(data, key, where)
-    if not isinstance(value, bool):
-        raise WireError(f"{where}.{key}", "is neither true nor false")
-    return value
 
 
 def _one_of(data: Mapping[str, Any], key: str, where: str, known: frozenset[str]) -> Any:

@@ -6,7 +6,20 @@ from typing import Any
 from .merkle import PATH_MAX
 from .root import ROOT_TEXT_MAX
 from .statement import Correction, Handover, Line, Movement, ProvenEntry, Statement, Totals
-from .strict import HASH, WireError, check_version, identifier, items, load, members, parse_time, take, text, whole
+from .strict import (
+    HASH,
+    WireError,
+    check_version,
+    flag,
+    identifier,
+    items,
+    load,
+    members,
+    parse_time,
+    take,
+    text,
+    whole,
+)
 
 LINES_MAX = 4000  # of each kind in one page
 TAPS_MAX = 1000
@@ -111,9 +124,7 @@ def _movement(data: Mapping[str, Any], where: str) -> Movement:
 
 
 def _handover(data: Mapping[str, Any], where: str) -> Handover:
-    came = take(data, "came", where)
-    if not isinstance(came, bool):
-        raise WireError(f"{where}.came", "is neither true nor false")
+    came = flag(data, "came", where)
     return Handover(
         at=parse_time(take(data, "at", where), f"{where}.at"),
         site=identifier(take(data, "site", where), f"{where}.site"),

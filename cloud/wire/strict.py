@@ -116,6 +116,14 @@ def identifier(value: Any, where: str) -> str:
     return value
 
 
+def flag(data: Mapping[str, Any], key: str, where: str) -> bool:
+    """Return a member that is true or false."""
+    value = take(data, key, where)
+    if not isinstance(value, bool):
+        raise WireError(f"{where}.{key}", "is neither true nor false")
+    return value
+
+
 def hash_text(data: Mapping[str, Any], key: str, where: str) -> str:
     """Return a member that is a SHA-256 in hex."""
     value = take(data, key, where)

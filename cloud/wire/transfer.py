@@ -8,6 +8,7 @@ from .strict import (
     VERSION,
     WireError,
     check_version,
+    flag,
     identifier,
     load,
     members,
@@ -86,9 +87,7 @@ def parse_tap_standings(raw: bytes) -> TapStandings:
 def _standing(tap: str, data: Any, where: str) -> TapStanding:
     if not isinstance(data, dict):
         raise WireError(where, "is not an object")
-    passcode = take(data, "passcode", where)
-    if not isinstance(passcode, bool):
-        raise WireError(f"{where}.passcode", "is neither true nor false")
+    passcode = flag(data, "passcode", where)
     change = None
     if "pending" in data:
         change = parse_owner_change(members(data, "pending", where, 10), f"{where}.pending")

@@ -70,13 +70,7 @@ def _leg(conn: Connection, row: Row[Any], before: Row[Any] | None) -> Iterator[F
     blind = line[2] or blind_of(secret_of(conn, community), row.start, row.host)
     must = {
         "revision": leg.revision,
-        "settled_revision": leg.settled_revision,
-        "net_wh": leg.net_wh,
-        "cable_wh": leg.cable_wh,
-        "grid_buy_micro_per_wh": leg.prices.buy_micro_per_wh,
-        "grid_sell_micro_per_wh": leg.prices.sell_micro_per_wh,
-        "leg_micro": leg.leg_micro,
-        "before_micro": leg.before_micro,
+        **leg.figures,
         "evidence": digest(leg_document(leg, blind, periods)),
     }
     yield from compare(place, row._asdict(), must)

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from cloud.endpoint import PAGE_MAX, Body, Query
 from cloud.sites.bodies import Identifier, Time, printed
-from cloud.wire import time_text
+from cloud.wire import Verdict, time_text
 
 NOTE_MAX = 500
 # not named types: the parameters of a query are written out one by one, and a name would point nowhere
@@ -19,7 +19,6 @@ type DecisionNote = Annotated[
     Field(min_length=1, max_length=NOTE_MAX, examples=["the sub-meter was mounted the wrong way round"]),
     AfterValidator(printed),
 ]
-type JudgedVerdict = Literal["match", "mismatch", "suspect", "unknown"]
 
 
 class PeriodsQuery(Query):
@@ -63,8 +62,8 @@ class JudgedItem(Body):
     records: int
     meter_wh: int | None
     utility_wh: int | None
-    verdict: JudgedVerdict
-    utility_verdict: JudgedVerdict | None
+    verdict: Verdict
+    utility_verdict: Verdict | None
     basis: Literal["consumption", "before", "utility", "none"]
     cause: Literal["none", "waiting", "unsigned", "gap", "scaled", "meter", "utility", "stopped", "pending-cap"]
     witness: Literal["utility", "lookback"] | None

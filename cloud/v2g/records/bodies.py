@@ -1,12 +1,14 @@
 """What the endpoints of records answer."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from cloud.endpoint import Body, Query
 from cloud.sites.bodies import Hash, Identifier, Time
 from cloud.v2g.cables.bodies import KeyText
+
+from .signed import FindingKind
 
 NUMBER_MAX = 2**53
 
@@ -59,19 +61,7 @@ class FindingItem(Body):
     """Something not in order with a cable's records, and what shows it."""
 
     finding: str
-    kind: Literal[
-        "forged",
-        "wrong-serial",
-        "altered",
-        "replayed",
-        "re-homed",
-        "unreported",
-        "unusable",
-        "backward",
-        "jump",
-        "gap",
-        "two-places",
-    ]
+    kind: FindingKind
     community: Identifier | None
     site: str | None
     number: int | None

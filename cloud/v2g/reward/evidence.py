@@ -86,6 +86,19 @@ class Leg:
         """What this revision moves."""
         return self.leg_micro - self.before_micro
 
+    @property
+    def figures(self) -> dict[str, int]:
+        """All that it was worked out from and came to, as its document, its row and the audit name it."""
+        return {
+            "settled_revision": self.settled_revision,
+            "net_wh": self.net_wh,
+            "cable_wh": self.cable_wh,
+            "grid_buy_micro_per_wh": self.prices.buy_micro_per_wh,
+            "grid_sell_micro_per_wh": self.prices.sell_micro_per_wh,
+            "leg_micro": self.leg_micro,
+            "before_micro": self.before_micro,
+        }
+
 
 def leg_document(leg: Leg, blind: str, periods: Sequence[Period]) -> bytes:
     """Return what the entry of a leg is made from; the host stands in it by the name in the interval's document."""
@@ -98,13 +111,7 @@ def leg_document(leg: Leg, blind: str, periods: Sequence[Period]) -> bytes:
             "start": time_text(leg.start),
             "host": blind,
             "revision": leg.revision,
-            "settled_revision": leg.settled_revision,
-            "net_wh": leg.net_wh,
-            "cable_wh": leg.cable_wh,
-            "grid_buy_micro_per_wh": leg.prices.buy_micro_per_wh,
-            "grid_sell_micro_per_wh": leg.prices.sell_micro_per_wh,
-            "leg_micro": leg.leg_micro,
-            "before_micro": leg.before_micro,
+            **leg.figures,
             "cables": [[item.site, item.cable, item.energy_wh, _records(item.records)] for item in ordered],
         }
     )

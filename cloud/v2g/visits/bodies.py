@@ -8,21 +8,8 @@ from cloud.endpoint import Body
 from cloud.ingest.bodies import Degrees
 from cloud.sites.bodies import Identifier, Time
 from cloud.v2g.cables.bodies import KeyText
-from cloud.wire.cable import PERCENT_MAX
+from cloud.wire.cable import PERCENT_MAX, Cause, Permission
 
-type PermissionText = Literal["allowed", "charge_only", "denied"]
-type CauseText = Literal[
-    "none",
-    "mismatch",
-    "utility",
-    "place",
-    "overload",
-    "unknown-cable",
-    "stolen",
-    "revoked",
-    "two-places",
-    "operator",
-]
 type Percent = Annotated[int, Field(ge=0, le=PERCENT_MAX)]
 
 
@@ -53,8 +40,8 @@ class StandingMessage(Body):
     v: Literal[1]
     cable: Identifier
     site: Identifier
-    permission: PermissionText
-    cause: CauseText
+    permission: Permission
+    cause: Cause
     since: Time
     soc_floor_percent: Percent
     tolerance_wh: Annotated[int, Field(ge=0)]

@@ -14,7 +14,7 @@ from cloud.sites.store import community_table
 from cloud.v2g.judgement.store import judged_period_table
 from cloud.v2g.records.store import signed_between, signed_record_table
 from cloud.v2g.reward.evidence import Period, Record
-from cloud.v2g.reward.host.store import Key, period_of
+from cloud.v2g.reward.host.store import Key, period_of, period_with
 from cloud.v2g.reward.reward import Rate
 from cloud.v2g.reward.store import PERIOD_KEY, host_leg_table, reward_horizon_table, rewarded_period_table
 from cloud.v2g.terms.store import v2g_terms_table
@@ -142,20 +142,7 @@ def periods_of(conn: Connection, community: str, key: Key) -> list[Period]:
 
 def _period(conn: Connection, row: Row[Any]) -> Period:
     records = records_of(conn, row.cable, row.site, (row.start, row.start + row.seconds))
-    return Period(
-        community=row.community,
-        site=row.site,
-        start=row.start,
-        seconds=row.seconds,
-        cable=row.cable,
-        host=row.host_owner,
-        driver_community=row.driver_community,
-        driver=row.driver,
-        connected=bool(row.connected),
-        energy_wh=row.energy_wh,
-        witness=row.witness,
-        records=_judged(records, row),
-    )
+    return period_with(row, row.host_owner, _judged(records, row))
 
 
 def records_of(conn: Connection, cable: str, site: str, time: tuple[int, int]) -> list[tuple[Record, int]]:

@@ -20,7 +20,7 @@ from cloud.sites.store import owners_of
 from cloud.tariff.store import held_book
 from cloud.v2g.corrections.store import add_supply
 from cloud.v2g.judgement.store import judged_period_table
-from cloud.v2g.reward.evidence import Leg, Period, leg_document, read_records, records_text
+from cloud.v2g.reward.evidence import Leg, Period, Record, leg_document, read_records, records_text
 from cloud.v2g.reward.legs import GridPrices
 from cloud.v2g.reward.store import host_leg_table, rewarded_period_table, tell_cables
 from cloud.v2g.terms.store import terms_of
@@ -121,19 +121,24 @@ def _taken(conn: Connection, community: str, key: Key) -> Mapping[tuple[str, str
 
 def period_of(row: Row[Any]) -> Period:
     """Read a period that is in a leg."""
+    return period_with(row, row.host, read_records(row.records))
+
+
+def period_with(row: Row[Any], host: str, records: tuple[Record, ...]) -> Period:
+    """Read what a judged period and one that is in a leg have in common, with what they have each its own way."""
     return Period(
         community=row.community,
         site=row.site,
         start=row.start,
         seconds=row.seconds,
         cable=row.cable,
-        host=row.host,
+        host=host,
         driver_community=row.driver_community,
         driver=row.driver,
         connected=bool(row.connected),
         energy_wh=row.energy_wh,
         witness=row.witness,
-        records=read_records(row.records),
+        records=records,
     )
 
 
@@ -162,13 +167,7 @@ def _post(conn: Connection, leg: Leg, blind: str, document: bytes, now: int) -> 
 def _keep_leg(conn: Connection, leg: Leg, document: bytes, entry: int | None, now: int) -> None:
     owned = _owned(leg.community) | {"start": leg.start}
     values = {
-        "settled_revision": leg.settled_revision,
-        "net_wh": leg.net_wh,
-        "cable_wh": leg.cable_wh,
-        "grid_buy_micro_per_wh": leg.prices.buy_micro_per_wh,
-        "grid_sell_micro_per_wh": leg.prices.sell_micro_per_wh,
-        "leg_micro": leg.leg_micro,
-        "before_micro": leg.before_micro,
+        **leg.figures,
         "evidence": digest(document),
         "document": document if entry is None else None,
         "entry": entry,
