@@ -119,7 +119,7 @@ def _mirror_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _client_parsers(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add = actions.add_parser("add", help="add one, print its secret once")
-    add.add_argument("--scope", choices=[scope.value for scope in Scope if scope is not Scope.SITE], required=True)
+    add.add_argument("--scope", choices=[scope.value for scope in NEEDS], required=True)
     add.add_argument("--community", help="the one it is bound to; upper and provider without it reach all")
     add.add_argument("--owner", help="the one it is bound to: for scope owner")
     add.add_argument("--name", help="what a person calls it; by default its scope")

@@ -31,7 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .database import Database
 from .errors import FORBIDDEN, MALFORMED, NOT_AUTHORISED, ProblemKind, Refused
-from .principal import AUTHENTICATOR, CLOUD_KEY, PRINCIPAL, Principal, Scope
+from .principal import AUTHENTICATOR, CLOUD_KEY, DEVICE_AUTHENTICATOR, PRINCIPAL, Principal, Scope
 from .wire import SIGNATURE_HEADER, to_bytes
 from .wire.strict import IDENTIFIER, load
 
@@ -41,7 +41,10 @@ PROXIES = web.AppKey("proxies", int)  # how many proxies of our own stand before
 CLOCK_MS: web.AppKey[Callable[[], int]] = web.AppKey("clock_ms")  # milliseconds since 1970; tests set their own
 PAGE_MAX = 1000  # items in one answer
 # names in a path that must be identifiers
-IDENTIFIERS = {"community", "owner", "site", "tap", "id", "entry", "client", "invitation", "cable", "equipment"}
+IDENTIFIERS = {
+    *("community", "owner", "site", "tap", "id", "entry", "client", "invitation", "cable", "equipment"),
+    *("device", "format", "source", "message"),
+}
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -76,6 +79,7 @@ class Endpoint:
     scope: Scope | tuple[Scope, ...] | None = None
     body: type[BaseModel] | None = None
     body_type: str = "application/json"
+    bytes_body: bool = False  # the handler takes the raw body as it is; `body` is None then
     signed_body: bool = False
     query: type[BaseModel] | None = None
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
@@ -112,6 +116,11 @@ def _guarded(endpoint: Endpoint) -> Handler:
 
 
 async def _authenticate(request: web.Request, scopes: Sequence[Scope]) -> None:
+    if Scope.DEVICE in scopes:  # alone: a device shows its own password, not a token
+        header = request.headers.get(hdrs.AUTHORIZATION, "")
+        at_ms = request.app[CLOCK_MS]()
+        request[PRINCIPAL] = await request.app[DEVICE_AUTHENTICATOR](header, address_of(request), at_ms)
+        return
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise Refused(NOT_AUTHORISED, "no bearer token came with this request")

@@ -62,7 +62,7 @@ def problems_of(endpoint: Endpoint) -> list[ProblemKind]:
         found += [NOT_AUTHORISED, FORBIDDEN]
     if endpoint.signed_body:
         found.append(SIGNATURE_REFUSED)
-    if endpoint.body is not None:
+    if endpoint.body is not None or endpoint.bytes_body:
         found += WITH_BODY
     elif endpoint.query is not None or "{" in endpoint.path:
         found.append(MALFORMED)
@@ -75,12 +75,22 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "summary": endpoint.summary,
         "parameters": _parameters(endpoint),
         "responses": _answers(endpoint) | _problems(endpoint),
-        "security": [{"oauth2": [scope.value]} for scope in endpoint.scopes],
+        "security": [needed for scope in endpoint.scopes for needed in _needed(scope)],
     }
     if endpoint.body is not None:
         schema = {"$ref": REF.format(model=endpoint.body.__name__)}
         operation["requestBody"] = {"required": True, "content": {endpoint.body_type: {"schema": schema}}}
+    elif endpoint.bytes_body:
+        content = {endpoint.body_type: {"schema": {"type": "string", "format": "binary"}}}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _needed(scope: Scope) -> list[dict[str, list[str]]]:
+    """Return what opens an endpoint of a scope: any one of these."""
+    if scope is Scope.DEVICE:
+        return [{"device": []}, {"device_bearer": []}]
+    return [{"oauth2": [scope.value]}]
 
 
 def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
@@ -149,6 +159,8 @@ def _security(public_url: str) -> dict[str, Any]:
         Scope.PROVIDER.value: "a power provider: its readings, its equipment, and what it must correct",
     }
     return {
+        "device": {"type": "http", "scheme": "basic", "description": "a device's id and its unique password"},
+        "device_bearer": {"type": "http", "scheme": "bearer", "description": "the same two, with a dot between"},
         "oauth2": {
             "type": "oauth2",
             "flows": {"clientCredentials": {"tokenUrl": f"{public_url}/v1/token", "scopes": scopes}},

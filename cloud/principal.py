@@ -25,6 +25,7 @@ class Scope(StrEnum):
     OPERATOR = "operator"  # runs the cloud, so every community
     UPPER = "upper"  # an upper system: reads one community, or all, and countersigns what it has verified
     PROVIDER = "provider"  # a power provider: tells its own readings and how loaded its equipment is
+    DEVICE = "device"  # a system connected to the hub, by its own id and password: no access token is of this scope
 
 
 STAFF = (Scope.OPERATOR, Scope.MANAGER)  # who runs a community
@@ -76,9 +77,12 @@ class CloudKey:
 
 
 type Authenticator = Callable[[str, int], Awaitable[Principal]]  # (access token, now in seconds); raises Refused
+# (Authorization header, address it came from, now in milliseconds); raises Refused
+type DeviceAuthenticator = Callable[[str, str, int], Awaitable[Principal]]
 
 PRINCIPAL = web.RequestKey("principal", Principal)
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
+DEVICE_AUTHENTICATOR: web.AppKey[DeviceAuthenticator] = web.AppKey("device_authenticator")
 CLOUD_KEY = web.AppKey("cloud_key", CloudKey)
 
 

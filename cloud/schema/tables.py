@@ -2,6 +2,11 @@
 
 from cloud import identity
 from cloud.database import metadata
+from cloud.hub.devices import store as hub_devices
+from cloud.hub.events import store as hub_events
+from cloud.hub.logins import store as hub_logins
+from cloud.hub.messages import store as hub_messages
+from cloud.hub.readings import store as hub_readings
 from cloud.ingest.batches import store as batches
 from cloud.ingest.cables import store as batch_cables
 from cloud.ingest.quarantine import store as quarantine
@@ -83,6 +88,11 @@ STORES = (
     rewards,
     supply_corrections,
     correction_deliveries,
+    hub_devices,
+    hub_logins,
+    hub_messages,
+    hub_readings,
+    hub_events,
 )
 
 __all__ = ["STORES", "metadata"]

@@ -7,6 +7,7 @@ import zoneinfo
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from cloud.endpoint import Body
+from cloud.principal import Scope
 from cloud.wire.batch import INTERVAL_SECONDS_MAX
 from cloud.wire.session import TIME_SCALE_MAX
 from cloud.wire.strict import printable
@@ -164,7 +165,7 @@ class TokenAnswer(Body):
     access_token: str
     token_type: Literal["Bearer"]
     expires_in: int
-    scope: Literal["site", "owner", "manager", "operator", "upper", "provider"]
+    scope: Scope
 
 
 class TreeTapMember(Body):

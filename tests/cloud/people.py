@@ -22,6 +22,10 @@ FILLERS = {
     "provider": "stripe",
     "day": "2026-11-20",
     "cable": "CWC-1",
+    "device": "meter-7",
+    "format": "unified",
+    "source": "maker-1",
+    "message": "m",
     "equipment": "T1",
     "start": "2026-11-21T12:00:00Z",
 }

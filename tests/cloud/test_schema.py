@@ -26,6 +26,7 @@ OF_CABLES = {
 """A cable's own facts: it is plugged in at sites of many communities, so they lie in the bucket of its id."""
 
 UNDISTRIBUTED = {
+    "hub_login": "a device logs in with its id alone, before its community is known",
     "cable_key": "a cable's key is unique in the world; whoever registers it again is refused by it",
     "client": "a client id is unique in the world, and asks for a token before its community is known",
     "cloud_identity": "one row: the key of the whole cloud",

@@ -47,6 +47,8 @@ def reach_fits(scope: Scope, community: object, owner: object) -> bool:
             return community is not None and owner is None
         case Scope.OWNER:
             return community is not None and owner is not None
+        case Scope.DEVICE:
+            return False  # it shows its password, never a token
         case _:
             assert_never(scope)
 

@@ -99,7 +99,7 @@ async def post_token(request: web.Request) -> web.Response:
         raise Refused(NOT_AUTHORISED, "no client has this id and secret", error="invalid_client")
     token = issue(key, client, request.app[PUBLIC_URL], now(request))
     return answer(
-        TokenAnswer(access_token=token, token_type=BEARER, expires_in=TOKEN_SECONDS, scope=client.scope.value)
+        TokenAnswer(access_token=token, token_type=BEARER, expires_in=TOKEN_SECONDS, scope=client.scope)
     )
 
 

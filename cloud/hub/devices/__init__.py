@@ -1,0 +1,1 @@
+"""Connected systems: what they are, who made them, where they stand."""

@@ -1,0 +1,1 @@
+"""From a maker's bytes to readings: which format they are in, and what they say."""

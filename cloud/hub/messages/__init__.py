@@ -1,0 +1,1 @@
+"""What connected systems sent, byte for byte, and what became of it."""

@@ -1,0 +1,1 @@
+"""Readings of connected systems, each under the time it was measured."""

@@ -1,0 +1,18 @@
+"""Formats that makers' data come in."""
+
+from alembic import op
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+revision = "0017"
+down_revision = "0016"
+branch_labels = None
+depends_on = None
+
+WHOLE = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+TEXT = sa.Text()
+
+
+def upgrade() -> None:
+    """Make its tables."""
+    _ = op, sa
