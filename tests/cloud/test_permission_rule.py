@@ -3,6 +3,7 @@
 from hypothesis import example, given, strategies as st
 import pytest
 
+from cloud.sites.distance import EARTH_M, distance_m, farthest_m
 from cloud.v2g.permission.rule import (
     FREE,
     STRICTNESS,
@@ -13,7 +14,6 @@ from cloud.v2g.permission.rule import (
     of_distance,
     strictest,
 )
-from cloud.v2g.place.distance import EARTH_M, distance_m, farthest_m
 from cloud.v2g.terms.terms import next_boundary
 from cloud.wire.cable import Cause, Permission, Place
 

@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from cloud.endpoint import PAGE_MAX, Body, Query
+from cloud.outbound import URL_LETTERS_MAX
 from cloud.sites.bodies import Identifier, Time
-
-from .delivery.address import URL_LETTERS_MAX
 
 NUMBER_MAX = 2**53
 

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from cloud.endpoint import DATABASE, Endpoint, PageQuery, answer, body_of, now, query_of
 from cloud.errors import FORBIDDEN, NOT_FOUND, UNPROCESSABLE, Refused
+from cloud.outbound import WHY, fault_of
 from cloud.principal import CLOUD_KEY, Principal, Scope, principal_of
 from cloud.sites.http import known_community
 from cloud.wire import time_text
@@ -17,7 +18,6 @@ from .bodies import (
     SubscriptionBody,
     SubscriptionMade,
 )
-from .delivery.address import WHY, fault_of
 from .delivery.retry import Delivery
 from .delivery.signed import secret_of
 from .delivery.store import deliveries_of, subscribe, subscription_of, unsubscribe

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import batched, groupby
 from operator import itemgetter
 
+from cloud.hub.wiring.rates.store import gone_stale
 from cloud.v2g.permission.store import tell_permission, untold
-from cloud.v2g.provider.equipment.store import gone_stale
 from cloud.v2g.provider.readings.store import told_since
 from cloud.v2g.reward.store import tell_drivers
 from cloud.v2g.turn import Hands

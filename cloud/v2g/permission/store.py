@@ -8,15 +8,15 @@ from typing import Any, Literal
 from sqlalchemy import CheckConstraint, Column, Connection, ForeignKeyConstraint, Row, Table, func, or_, select
 
 from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, metadata, upsert
+from cloud.hub.wiring.rates.store import rates_of
 from cloud.ingest.cables.store import cable_period_table
 from cloud.notice.kind import PERMISSION
 from cloud.notice.store import post
+from cloud.sites.distance import farthest_m
 from cloud.sites.store import site_of
 from cloud.v2g.cables.signature import shows_other_key
 from cloud.v2g.cables.store import cable_of
-from cloud.v2g.place.distance import farthest_m
 from cloud.v2g.place.store import place_of
-from cloud.v2g.provider.equipment.store import rates_of
 from cloud.v2g.records.store import signed_record_table
 from cloud.v2g.terms.store import terms_of
 from cloud.v2g.visits.store import cables_at, last_visit

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Column, Connection, ForeignKeyConstraint, Row, Table, select
 
 from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, metadata
+from cloud.hub.extraction.store import pairing_places
 from cloud.sites.store import site_of, site_table
 from cloud.wire.cable import Place
 
@@ -44,6 +45,15 @@ def place_of(conn: Connection, community: str, site: str) -> RegisteredPlace | N
     if (row := conn.execute(rows).one_or_none()) is not None:
         return RegisteredPlace(row.number, (row.latitude_e6, row.longitude_e6), row.set_by, row.set_at)
     return _from_pairing(site, conn.execute(select(site_table).filter_by(**owned)).one_or_none())
+
+
+def places_of(conn: Connection, community: str) -> dict[str, Place]:
+    """Return where the sites of a community are registered to be, of those that anybody ever said it of."""
+    found = pairing_places(conn, community)
+    rows = select(site_place_table).filter_by(bucket=bucket_of(community), community=community)
+    for row in conn.execute(rows.order_by(site_place_table.c.number)):  # the newest word is the last
+        found[row.site] = (row.latitude_e6, row.longitude_e6)
+    return found
 
 
 def _from_pairing(site: str, row: Row[Any] | None) -> RegisteredPlace | None:

@@ -3,35 +3,14 @@
 import asyncio
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import DefaultResolver
 
-from .address import WHY, fault_of, is_global
+from cloud.outbound import WHY, connector, fault_of
+
 from .signed import SIGNATURE_HEADER
 
 SEND_SECONDS = 10
 PROBLEM_LETTERS_MAX = 200
 AGENT = "commonwatt"
-
-
-class OpenResolver(AbstractResolver):
-    """Resolves names and leaves out every address that lies in a private network."""
-
-    def __init__(self) -> None:
-        """Resolve as aiohttp does."""
-        self._resolver = DefaultResolver()
-
-    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
-        """Return the addresses of a host that lie in the open internet; none is an OSError, as for an unknown name."""
-        found = await self._resolver.resolve(host, port, family)  # type: ignore[arg-type]
-        allowed = [item for item in found if is_global(item["host"])]
-        if not allowed:
-            raise OSError(f"{host} lies in a private network")
-        return allowed
-
-    async def close(self) -> None:
-        """Let go."""
-        await self._resolver.close()
 
 
 class Sender:
@@ -61,11 +40,10 @@ class Sender:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            resolver = None if self._private else OpenResolver()
-            connector = aiohttp.TCPConnector(resolver=resolver, limit=20, limit_per_host=2, use_dns_cache=False)
+            connections = connector(private=self._private, at_once=20, at_once_per_host=2)
             # answers are not read, so none can be too large; cookies and proxies are nobody's business here
             self._session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+                connector=connections, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
             )
         return self._session
 
