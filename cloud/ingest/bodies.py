@@ -8,6 +8,7 @@ from cloud.endpoint import Body
 from cloud.sites.bodies import Hash, Identifier, Time
 from cloud.wire.batch import INTERVAL_SECONDS_MAX, READINGS_MAX, RECORDS_MAX
 from cloud.wire.cable import CABLES_MAX, RECORD_LETTERS_MAX
+from cloud.wire.telemetry import TELEMETRY_MAX, VALUES_MAX, TelemetryQuantity
 
 Wh = Annotated[int, Field(ge=0, description="whole Wh")]
 Count = Annotated[int, Field(ge=1)]
@@ -72,6 +73,18 @@ class CableRecordMember(Body):
     ocmf: Annotated[str, Field(max_length=RECORD_LETTERS_MAX)]
 
 
+class TelemetryMember(Body):
+    """What stood at a tap at one instant: mV, mA, mW, mvar, mHz, thousandths (power factor) and of a percent (soc).
+
+    `point` is a phase; missing for the tap as a whole. Only taps of this batch's intervals are kept.
+    """
+
+    at_ms: Annotated[int, Field(ge=0, description="milliseconds since 1970")]
+    tap: Identifier
+    point: Identifier | None = None
+    values: Annotated[dict[TelemetryQuantity, int], Field(max_length=VALUES_MAX)]
+
+
 class BatchMessage(Body):
     """The unit of evidence: numbered within its epoch, chained by hash, signed over its raw bytes."""
 
@@ -84,6 +97,7 @@ class BatchMessage(Body):
     intervals: IntervalsMember | None = None
     incidents: list[IncidentMember] = Field(default_factory=list)
     records: Annotated[list[CableRecordMember], Field(max_length=RECORDS_MAX)] = Field(default_factory=list)
+    telemetry: Annotated[list[TelemetryMember], Field(max_length=TELEMETRY_MAX)] = Field(default_factory=list)
 
 
 class AnswerMessage(Body):

@@ -1,6 +1,7 @@
 """Takes in batches: size, token, signature, form, site, then the chain; answers only what is durable, signed."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -23,6 +24,9 @@ EQUIVOCATION = ProblemKind("equivocation", 409, "This number was given to other 
 CHAIN_BROKEN = ProblemKind("chain-broken", 409, "The batch does not fit its neighbours in the chain")
 NOT_SIGNED = "the batch is not signed with a valid key of this site"
 SITES_KNOWN = 20_000  # whose keys are kept at hand, a few hundred bytes each
+HEARD: web.AppKey[Callable[[str, str, int, int], None]] = web.AppKey("heard")
+"""Is told of a site's clock with each batch: community, site, what it showed, and when that came (milliseconds)."""
+
 STATUS: dict[Result, int] = {"created": 201, "exists": 200, "held": 202}
 
 
@@ -77,6 +81,8 @@ async def post_batch(request: web.Request) -> web.Response:
     if batch.site != site:
         raise Refused(FORBIDDEN, "the batch is of another site")
     kept = await request.app[INTAKE].keep(Arrival(community, batch, evidence))
+    if echo_ms is not None:
+        request.app[HEARD](community, site, echo_ms, received_ms)
     answer = Answer(
         site=site,
         epoch=batch.epoch,

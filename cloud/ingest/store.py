@@ -20,6 +20,7 @@ from .cables.store import add_cables
 from .chain import Link, Verdict, judge
 from .derive import Ground, Held, Neighbours, end_of, held_by_itself, held_by_neighbours, readings_of
 from .readings import store as readings
+from .telemetry.store import add_telemetry
 
 RELEASE_MAX = 200  # batches derived in one transaction, so that others get their turn; a job goes on with the rest
 
@@ -103,6 +104,7 @@ def _derive(conn: Connection, community: str, item: Pending, now: int) -> Held |
     outcome = None if batch.intervals is None else _derive_readings(conn, community, batch, batch.intervals, now)
     if not isinstance(outcome, Held):
         add_cables(conn, [(community, batch, now)])
+        add_telemetry(conn, [(community, batch, now)])
     return outcome
 
 

@@ -53,6 +53,7 @@ from .signature import (
 )
 from .signed import SignedInterval, follows, signed_interval
 from .strict import BODY_BYTES_MAX, GENESIS, VERSION, WireError, digest, parse_time, time_text, to_bytes
+from .telemetry import TELEMETRY_MAX, TELEMETRY_QUANTITIES, Telemetry
 from .tree import ISLAND, TAPS_MAX, Tree, TreeTap, parse_tree
 
 __all__ = [
@@ -64,6 +65,8 @@ __all__ = [
     "SENT_HEADER",
     "SIGNATURE_HEADER",
     "TAPS_MAX",
+    "TELEMETRY_MAX",
+    "TELEMETRY_QUANTITIES",
     "VERSION",
     "Answer",
     "Balance",
@@ -91,6 +94,7 @@ __all__ = [
     "SignedInterval",
     "Standing",
     "TapColumns",
+    "Telemetry",
     "Tree",
     "TreeAnswer",
     "TreeTap",

@@ -24,9 +24,10 @@ CONF_CLOUD_KEY: Final = "cloud_key"
 
 CONF_SEND_PLACE: Final = "send_place"
 
-# What its options hold: whether visiting cables are added by themselves, and below which tap.
+# What its options hold: whether visiting cables are added by themselves, below which tap, and what is sent along.
 CONF_VISITING_CABLES: Final = "visiting_cables"
 CONF_VISITING_TAP: Final = "visiting_tap"
+CONF_SEND_TELEMETRY: Final = "send_telemetry"  # voltage, current and power at the taps whose energy is reported
 
 SUBENTRY_METER: Final = "meter"
 SUBENTRY_TAP: Final = "tap"

@@ -68,11 +68,12 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
         self._devices = devices
         self._poll = DevicePoll(devices)
         announced, heard_ms = (set(), {}) if handover is None else (handover.announced(taps), handover.heard_ms)
-        self._watch = MeterWatch(taps, settings.time_scale, announced=announced, heard_ms=heard_ms)
+        scale, seconds = settings.time_scale, settings.interval_seconds
+        self._watch = MeterWatch(taps, scale, interval_seconds=seconds, announced=announced, heard_ms=heard_ms)
         clear_exchanged(hass, entry.entry_id, kept=taps.keys() - announced)
         self._teller = Teller(self._listeners, self._spawn)
         heard = {} if handover is None else handover.cables
-        self.periods = CablePeriods(taps, settings.interval_seconds, heard, settings.time_scale)
+        self.periods = CablePeriods(taps, seconds, heard, scale)
         self.listen_periods = self.periods.listen
         self._handover = handover
         self._meters: dict[str, TapMeter] = {}
@@ -186,7 +187,8 @@ class SiteCoordinator(DataUpdateCoordinator[SiteState]):
             made = cut(meters, tree, rev, end, poll_ms, cables=self.periods.cables)
             closed = self.periods.close(end, tree, made.measured)
             if made.interval is not None:
-                interval = replace(made.interval, cables=closed.periods.cables)
+                told = self._watch.telemetry(end, made.interval.taps, self.config_entry.options)
+                interval = replace(made.interval, cables=closed.periods.cables, telemetry=told)
                 await self._store.async_keep(interval, made.boundaries, {NOTE_PERIODS: closed.memory_text})
                 kept = True
                 self._latest = interval

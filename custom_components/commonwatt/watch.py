@@ -1,24 +1,26 @@
 """What each meter said last: judged by metering, shown to the entities, told once when it changes."""
 
-from collections.abc import Mapping, Set as AbstractSet
+from collections.abc import Container, Mapping, Set as AbstractSet
 from dataclasses import replace
 import logging
 from types import MappingProxyType
 from typing import Any
 
 from . import wire
-from .const import GRACE_POLLS, LOGGER, SUBENTRY_CABLE
+from .const import CONF_SEND_TELEMETRY, GRACE_POLLS, INTERVAL_SECONDS_DEFAULT, LOGGER, SUBENTRY_CABLE
 from .devices.port import Answer
 from .errors import DeviceError
 from .metering import Limits, Reading, Refused, Reset, Standing, TapMeter, stand, take
 from .power import power_w, window
 from .site import TapConfig
 from .state import TapState
+from .telemetry import Gauges
 from .wire import Quality
 
 INCIDENT_REFUSED = "reading-refused"
 INCIDENT_RESET = "meter-reset"
 INCIDENT_ROLLOVER = "register-rollover"
+INCIDENT_TELEMETRY = "telemetry-dropped"
 
 CLOCK_BACK_MS_MAX = 60_000  # a clock that is set by NTP goes back by less
 SILENT_MS_MAX = 24 * 3_600_000  # a device that is switched off over night is no news
@@ -36,6 +38,7 @@ class MeterWatch:
         taps: Mapping[str, TapConfig],
         time_scale: int,
         *,
+        interval_seconds: int = INTERVAL_SECONDS_DEFAULT,
         announced: AbstractSet[str] = frozenset(),
         heard_ms: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
@@ -54,6 +57,8 @@ class MeterWatch:
         self._misses = dict.fromkeys(taps, 0)
         self._reasons: dict[str, str] = {}
         self._time_scale = time_scale
+        self._gauges = Gauges(interval_seconds)
+        self._too_much = False
 
     def heard(self, tap: str, meter: TapMeter, outcome: Answer | DeviceError) -> TapMeter:
         """Take what a poll brought of one meter."""
@@ -62,6 +67,7 @@ class MeterWatch:
             return meter
         # what is no register stands even where the registers are doubted
         self._show(tap, values=outcome.values)
+        self._gauges.heard(tap, outcome)
         meter, verdict = take(meter, outcome.raw, self._limits[tap])
         match verdict:
             case Reading():
@@ -81,6 +87,19 @@ class MeterWatch:
         for tap, quality in qualities.items():
             if tap in self.states:
                 self._show(tap, quality=quality)
+
+    def telemetry(self, end: int, taps: Container[str], options: Mapping[str, Any]) -> tuple[wire.Telemetry, ...]:
+        """Return what stood at these taps nearest to a boundary (s), if the owner wants that to be sent along.
+
+        What no batch can carry is left out, and said once.
+        """
+        wanted = options.get(CONF_SEND_TELEMETRY, False)
+        found, left_out = self._gauges.close(end, taps if wanted else ())
+        if left_out and not self._too_much:
+            LOGGER.warning("There is more telemetry than a batch carries: %s items are left out", left_out)
+            self.incidents.append(wire.Incident(end, INCIDENT_TELEMETRY, None, f"{left_out} items too many"))
+        self._too_much = bool(left_out)
+        return found
 
     def unheard(self, now_ms: int) -> dict[str, int | None]:
         """Return the names of the taps not heard for long, each with when it last was; None: never since the start.

@@ -14,6 +14,7 @@ from cloud.ingest.batches.store import NOT_DERIVED, batch_table, chain_table, in
 from cloud.ingest.cables.store import add_cables
 from cloud.ingest.derive import Held, Registers, end_of
 from cloud.ingest.readings.store import add_batches, reading_table
+from cloud.ingest.telemetry.store import add_telemetry
 from cloud.sites.access.store import site_key_table
 from cloud.sites.store import community_table, site_table
 from cloud.sites.trees.boundary import BoundaryTap, read_tree
@@ -130,7 +131,9 @@ def add_next(conn: Connection, judged: Sequence[tuple[Arrival, Around, Held | No
     _advance_chains(conn, [item for item, *_ in judged])
     derived = [(item, stands) for item, stands, held in judged if held is None]
     add_batches(conn, [(item.community, item.batch, _taps(stands)) for item, stands in derived])
-    add_cables(conn, [(item.community, item.batch, item.evidence.received_ms // 1000) for item, _ in derived])
+    told = [(item.community, item.batch, item.evidence.received_ms // 1000) for item, _ in derived]
+    add_cables(conn, told)
+    add_telemetry(conn, told)
 
 
 def _taps(stands: Around) -> Mapping[str, BoundaryTap]:

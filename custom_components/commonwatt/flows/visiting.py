@@ -1,4 +1,4 @@
-"""Visiting cables: the host's standing consent, given once in the site's options."""
+"""A site's options: the host's standing consent to visiting cables, and whether telemetry is sent along."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from homeassistant.helpers.selector import (
 )
 import probatio
 
-from ..const import CONF_VISITING_CABLES, CONF_VISITING_TAP, SUBENTRY_CABLE
+from ..const import CONF_SEND_TELEMETRY, CONF_VISITING_CABLES, CONF_VISITING_TAP, SUBENTRY_CABLE
 from ..site import is_paired, tap_configs
 from ..visitors import visiting_tap
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class VisitingOptions(OptionsFlow):
-    """Asks whether cables that visit are added by themselves, and below which tap."""
+    """Asks whether cables that visit are added by themselves, below which tap, and what is sent along."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask."""
@@ -38,6 +38,7 @@ class VisitingOptions(OptionsFlow):
         form = {
             CONF_VISITING_CABLES: entry.options.get(CONF_VISITING_CABLES, False),
             CONF_VISITING_TAP: visiting_tap(entry),
+            CONF_SEND_TELEMETRY: entry.options.get(CONF_SEND_TELEMETRY, False),
         }
         options = [SelectOptionDict(value=tap.tap, label=tap.name) for tap in sockets]
         schema = probatio.Schema(
@@ -46,6 +47,7 @@ class VisitingOptions(OptionsFlow):
                 probatio.Required(CONF_VISITING_TAP): SelectSelector(
                     SelectSelectorConfig(options=options, mode=SelectSelectorMode.DROPDOWN)
                 ),
+                probatio.Optional(CONF_SEND_TELEMETRY): BooleanSelector(),
             }
         )
         return self.async_show_form(

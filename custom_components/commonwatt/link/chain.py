@@ -1,7 +1,7 @@
 """The chain of batches: where it goes on, what goes into it, what of it is sent next, and what the cloud said."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import batched
 from sqlite3 import Connection
 from typing import Final, Literal
@@ -11,10 +11,11 @@ from ..wire import BODY_BYTES_MAX, Answer, Batch, Head, Incident, digest, to_byt
 from . import amendments, records as cable_records
 from .database import mark_of
 from .kept import KeptInterval, Remark, SealedBatch, interval_of
-from .packing import columns_of, packs
+from .packing import columns_of, packs, telemetry_of
 
 INCIDENTS_MAX = 200  # as the wire has it
 REMARKS_MAX = 100
+TELEMETRY_DROPPED = "telemetry-dropped"
 NEVER = 0  # the batch number of what is never sent
 INTERVAL: Final = "interval"  # the tables a batch's intervals lie in
 AMENDMENT: Final = "amendment"
@@ -73,10 +74,8 @@ def seal(db: Connection, position: Position, site: str, now: int, sign: Callable
     for pack, incidents, records, table in _contents(db):
         intervals = columns_of(pack, amends=table == AMENDMENT) if pack else None
         values, signed = tuple(value for _, value in incidents), tuple(record for _, record in records)
-        batch = Batch(site, position.epoch, position.seq + 1, position.hash, now, intervals, values, signed)
-        raw = to_bytes(batch)
-        if len(raw) > BODY_BYTES_MAX:
-            raise OutboxError(f"a batch of {len(raw)} bytes cannot be sent")
+        place = position.epoch, position.seq + 1, position.hash
+        batch, raw = _fitting(db, Batch(site, *place, now, intervals, values, signed, telemetry_of(pack)))
         sealed = SealedBatch(batch.epoch, batch.seq, raw, sign(raw), digest(raw))
         _store(db, batch, sealed)
         number = (batch.epoch, batch.seq)
@@ -87,6 +86,22 @@ def seal(db: Connection, position: Position, site: str, now: int, sign: Callable
         position = Position(batch.epoch, batch.seq, sealed.hash)
         count += 1
     return position, count
+
+
+def _fitting(db: Connection, batch: Batch) -> tuple[Batch, bytes]:
+    """Return a batch and its bytes as they can be sent; where they are too many, telemetry stays behind, said once."""
+    raw = to_bytes(batch)
+    if len(raw) > BODY_BYTES_MAX and batch.telemetry:
+        waiting = "SELECT 1 FROM incident WHERE kind = ? AND seq IS NULL LIMIT 1"
+        if db.execute(waiting, (TELEMETRY_DROPPED,)).fetchone() is None:
+            words = f"a batch would have had {len(raw)} bytes"
+            incident = (batch.made_at, TELEMETRY_DROPPED, words)
+            db.execute("INSERT INTO incident (at, kind, detail) VALUES (?, ?, ?)", incident)
+        batch = replace(batch, telemetry=())
+        raw = to_bytes(batch)
+    if len(raw) > BODY_BYTES_MAX:
+        raise OutboxError(f"a batch of {len(raw)} bytes cannot be sent")
+    return batch, raw
 
 
 def next_to_send(db: Connection) -> SealedBatch | None:

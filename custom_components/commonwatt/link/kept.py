@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import json
 from typing import Any, Literal
 
-from ..wire import CablePeriod, TapColumns, TreeTap, to_bytes
+from ..wire import CablePeriod, TapColumns, Telemetry, TreeTap, to_bytes
 from ..wire.cable import cable_period
 from ..wire.strict import plain_members
+from ..wire.telemetry import telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,8 @@ class KeptBoundary:
 class KeptInterval:
     """One interval of the site: what each boundary tap measured (columns of one item), and each owner's net energy.
 
-    `cables` is what was measured at its V2G cables, each as number 0. Without a tree revision (the site is not paired
-    yet) it stays here and is never sent.
+    `cables` is what was measured at its V2G cables, each as number 0; `telemetry` goes along with it. Without a tree
+    revision (the site is not paired yet) it stays here and is never sent.
     """
 
     start: int
@@ -35,6 +36,7 @@ class KeptInterval:
     net_wh: Mapping[str, int]
     grid_wh: int
     cables: tuple[CablePeriod, ...] = ()
+    telemetry: tuple[Telemetry, ...] = ()
 
     @property
     def end(self) -> int:
@@ -78,6 +80,8 @@ def interval_text(interval: KeptInterval) -> str:
     data = {"taps": taps, "net_wh": dict(interval.net_wh), "grid_wh": interval.grid_wh}
     if interval.cables:
         data["cables"] = [plain_members(cable) for cable in interval.cables]
+    if interval.telemetry:
+        data["telemetry"] = [item.plain() for item in interval.telemetry]
     return to_bytes(data).decode()
 
 
@@ -86,7 +90,8 @@ def interval_of(start: int, seconds: int, tree_rev: int | None, text: str) -> Ke
     data = json.loads(text)
     taps = {tap: _columns(columns) for tap, columns in data["taps"].items()}
     cables = tuple(cable_period(cable, 1, "interval.cables") for cable in data.get("cables", []))
-    return KeptInterval(start, seconds, tree_rev, taps, data["net_wh"], data["grid_wh"], cables)
+    told = tuple(telemetry(item, "interval.telemetry") for item in data.get("telemetry", []))
+    return KeptInterval(start, seconds, tree_rev, taps, data["net_wh"], data["grid_wh"], cables, told)
 
 
 def boundaries_text(boundaries: Mapping[str, KeptBoundary]) -> str:

@@ -3,7 +3,19 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from ..wire import CABLES_MAX, GENESIS, READINGS_MAX, Batch, Incident, Intervals, TapColumns, parse_batch, to_bytes
+from ..wire import (
+    CABLES_MAX,
+    GENESIS,
+    READINGS_MAX,
+    TELEMETRY_MAX,
+    Batch,
+    Incident,
+    Intervals,
+    TapColumns,
+    Telemetry,
+    parse_batch,
+    to_bytes,
+)
 from .kept import KeptInterval
 
 INCIDENT_DETAIL_MAX = 500  # as the wire has it
@@ -45,10 +57,15 @@ def columns_of(pack: Sequence[KeptInterval], *, amends: bool = False) -> Interva
     )
 
 
+def telemetry_of(pack: Sequence[KeptInterval]) -> tuple[Telemetry, ...]:
+    """Return what goes along with a group."""
+    return tuple(item for interval in pack for item in interval.telemetry)
+
+
 def check(interval: KeptInterval) -> None:
     """Raise WireError for an interval that no batch could carry: better before it is kept than in the queue."""
     intervals = replace(columns_of((interval,)), tree_rev=interval.tree_rev or 1)
-    parse_batch(to_bytes(Batch("check", 1, 1, GENESIS, interval.end, intervals)))
+    parse_batch(to_bytes(Batch("check", 1, 1, GENESIS, interval.end, intervals, telemetry=interval.telemetry)))
 
 
 def sendable(incident: Incident) -> Incident:
@@ -59,7 +76,9 @@ def sendable(incident: Incident) -> Incident:
 
 def _fits(pack: Sequence[KeptInterval], interval: KeptInterval) -> bool:
     cables = sum(len(item.cables) for item in (*pack, interval))
-    return (len(pack) + 1) * len(interval.taps) <= READINGS_MAX and cables <= CABLES_MAX
+    telemetry = sum(len(item.telemetry) for item in (*pack, interval))
+    readings = (len(pack) + 1) * len(interval.taps)
+    return readings <= READINGS_MAX and cables <= CABLES_MAX and telemetry <= TELEMETRY_MAX
 
 
 def _adjoins(before: KeptInterval, after: KeptInterval) -> bool:

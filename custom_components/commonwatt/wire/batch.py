@@ -24,6 +24,7 @@ from .strict import (
     time_text,
     whole,
 )
+from .telemetry import TELEMETRY_MAX, Telemetry, telemetry
 from .tree import TAPS_MAX
 
 READINGS_MAX = 500  # tap intervals in one batch: far below BODY_BYTES_MAX, quick to verify
@@ -87,6 +88,7 @@ class Batch:
     intervals: Intervals | None
     incidents: tuple[Incident, ...] = field(default=())
     records: tuple[CableRecord, ...] = ()
+    telemetry: tuple[Telemetry, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """Return the JSON data of this batch."""
@@ -107,6 +109,8 @@ class Batch:
         data["incidents"] = [plain_members(incident) | {"at": time_text(incident.at)} for incident in self.incidents]
         if self.records:
             data["records"] = [plain_members(record) for record in self.records]
+        if self.telemetry:
+            data["telemetry"] = [item.plain() for item in self.telemetry]
         return data
 
 
@@ -123,6 +127,9 @@ def parse_batch(raw: bytes) -> Batch:
         intervals=None if data.get("intervals") is None else _intervals(data),
         incidents=tuple(_incident(item) for item in items(data, "incidents", "batch", INCIDENTS_MAX)),
         records=tuple(cable_record(item, "batch.records") for item in items(data, "records", "batch", RECORDS_MAX)),
+        telemetry=tuple(
+            telemetry(item, "batch.telemetry") for item in items(data, "telemetry", "batch", TELEMETRY_MAX)
+        ),
     )
 
 

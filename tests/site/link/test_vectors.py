@@ -18,7 +18,7 @@ from custom_components.commonwatt.wire import (
     parse_tree,
 )
 
-from .vectors import ANSWER, BATCH, NOTICE, PATH, TREE, text
+from .vectors import ANSWER, BATCH, NOTICE, PATH, TELLING, TREE, text
 
 GOLDEN: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
 
@@ -31,6 +31,7 @@ def test_the_site_writes_the_golden_messages_to_the_byte() -> None:
 def test_the_site_reads_back_what_it_wrote() -> None:
     """Each text is the same value again."""
     assert parse_batch(GOLDEN["batch"]["text"].encode()) == BATCH
+    assert parse_batch(GOLDEN["telling_batch"]["text"].encode()) == TELLING
     assert parse_tree(GOLDEN["tree"]["text"].encode()) == TREE
     assert parse_answer(GOLDEN["answer"]["text"].encode()) == ANSWER
     assert parse_notice(GOLDEN["notice"]["text"].encode()) == NOTICE

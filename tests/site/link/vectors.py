@@ -15,6 +15,7 @@ from custom_components.commonwatt.wire import (
     Intervals,
     Notice,
     TapColumns,
+    Telemetry,
     Tree,
     TreeTap,
     digest,
@@ -81,6 +82,32 @@ AMENDING = Batch(
         amends=True,
     ),
 )
+TELLING = Batch(
+    site="site-1",
+    epoch=3,
+    seq=1044,
+    prev=digest(to_bytes(AMENDING)),
+    made_at=START + 5406,
+    intervals=Intervals(
+        start=START + 3600,
+        seconds=1800,
+        count=1,
+        tree_rev=7,
+        taps={
+            "T1": TapColumns("anna", None, (500,), (0,), ((918_773, 53),), ("ok",)),
+            "T2": TapColumns("ben", "anna", (0,), (0,), ((900, 0),), ("ok",)),
+            "L1": TapColumns("sun", None, (0,), (20,), ((0, 1520),), ("ok",)),
+        },
+    ),
+    telemetry=(
+        Telemetry(
+            (START + 5400) * 1000 - 250,
+            "T1",
+            {"power": 1_000_500, "reactive_power": -20_000, "power_factor": 980, "frequency": 49_987, "soc": 55_500},
+        ),
+        Telemetry((START + 5400) * 1000 - 250, "T1", {"voltage": 230_100, "current": -4_350}, "l1"),
+    ),
+)
 ANSWER = Answer(
     site="site-1",
     epoch=3,
@@ -116,6 +143,7 @@ def document() -> dict[str, Any]:
         },
         "batch": _detached(BATCH, site),
         "amending_batch": _detached(AMENDING, site),
+        "telling_batch": _detached(TELLING, site),
         "tree": _detached(TREE, site),
         "answer": _detached(ANSWER, cloud),
         "notice": {"text": to_bytes(NOTICE).decode(), "compact": cloud.compact(to_bytes(NOTICE))},
