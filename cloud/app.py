@@ -1,85 +1,73 @@
 """Wires the rooms into one service: keys, endpoints, jobs. The only file that knows them all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import cache, partial
 from importlib import metadata as packages
 import time
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from . import identity, schema
 from .config import Config
 from .database import Database
-from .endpoint import CLOCK_MS, DATABASE, PROXIES, PUBLIC_URL, Body, Endpoint, answer, register
+from .doors import DOCUMENT, ENDPOINTS
+from .endpoint import CLOCK_MS, DATABASE, PROXIES, PUBLIC_URL, register
 from .errors import NOT_AUTHORISED, Refused
+from .hub.broker.address import address_of
+from .hub.broker.http import go_to_broker
+from .hub.clocks.http import CLOCKS
+from .hub.clocks.job import Clocks
+from .hub.extraction.http import EXTRACTIONS
+from .hub.extraction.streams.job import Extractions
+from .hub.logins.http import DOORS, TELL_LOGIN
+from .hub.logins.job import Doors
+from .hub.logins.store import tell_nobody
+from .hub.messages.http import HUB
+from .hub.messages.job import Intake
+from .hub.messages.purge.job import Purger
+from .hub.ntp.http import TIMEKEEPER
+from .hub.ntp.job import Timekeeper
+from .hub.policy.job import Purge
+from .hub.pull.client import Client
+from .hub.pull.registry import known
+from .hub.sources.http import PULLER, SECRETS_PURPOSE
+from .hub.sources.rounds.job import Puller
+from .hub.watch.http import PLACES
+from .hub.watch.job import Watcher
+from .hub.wiring.http import REWIRED
 from .ingest import http as ingest_http
 from .ingest.job import Releaser
-from .ingest.quarantine import http as quarantine_http
-from .ledger.journal import http as journal_http
-from .ledger.root import http as roots_http
 from .ledger.root.job import Sealer
-from .notice import http as notice_http, job as notice_job
+from .notice import job as notice_job
 from .notice.http import BELL
 from .notice.store import tell_owner_changes, tell_prices_changed, tell_settings_changed, tell_statement_ready
 from .openapi import document
-from .payment import http as payment_http
 from .payment.http import BALANCE_MOVED, PROVIDERS
 from .payment.purchases.registry import providers
 from .payment.told.store import Moved
-from .principal import AUTHENTICATOR, CLOUD_KEY, Authenticator, CloudKey, Principal
+from .principal import AUTHENTICATOR, CLOUD_KEY, DEVICE_AUTHENTICATOR, Authenticator, CloudKey, Principal
 from .problem import problem_middleware
-from .settlement import http as settlement_http
-from .settlement.credit import http as credit_http
 from .settlement.credit.store import judge_balances
-from .settlement.direct import http as direct_http
 from .settlement.job import Settler
-from .settlement.page import http as page_http
-from .settlement.proof import http as proof_http
-from .sites import http as sites_http
-from .sites.access import http as access_http
-from .sites.access.clients import http as clients_http
 from .sites.access.clients.store import stopped_since
 from .sites.access.credentials import principal
 from .sites.access.http import STOPPED
 from .sites.access.stopped import Stopped
 from .sites.http import CHANGED
-from .sites.links import http as links_http
-from .sites.owners import http as owners_http
-from .sites.owners.registration import http as registration_http
-from .sites.transfer import http as transfer_http
 from .sites.transfer.http import TELL_OWNER
 from .sites.transfer.passcodes.http import GATE, Gate
-from .sites.trees import http as trees_http
-from .tariff import http as tariff_http
 from .tariff.http import PRICES_CHANGED
-from .tariff.quote import http as quote_http
-from .tariff.series import http as series_http
-from .v2g.cables import http as cables_http
-from .v2g.corrections import http as corrections_http
+from .tariff.market.job import Follower
 from .v2g.corrections.delivery.client import Sender
 from .v2g.corrections.delivery.job import Deliverer
 from .v2g.corrections.http import PRIVATE_WEBHOOKS
 from .v2g.job import CableWork
-from .v2g.judgement import http as judgement_http
-from .v2g.permission import http as permission_http
-from .v2g.place import http as place_http
-from .v2g.provider.equipment import http as equipment_http
-from .v2g.provider.readings import http as supply_readings_http
-from .v2g.records import http as records_http
-from .v2g.terms import http as terms_http
-from .v2g.visits import http as visits_http
+from .v2g.permission.told.store import tell_sites
+from .v2g.place.store import places_of
 from .wire import BODY_BYTES_MAX
-
-DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("document", dict)
-
-
-class HealthAnswer(Body):
-    """The database answers."""
-
-    status: str
 
 
 def wall_clock_ms() -> int:
@@ -104,11 +92,24 @@ def create_app(config: Config, clock_ms: Callable[[], int] = wall_clock_ms) -> w
     app[PRICES_CHANGED] = tell_prices_changed
     app[TELL_OWNER] = tell_owner_changes
     app[GATE] = Gate()
+    app[DOORS] = Doors(app[DATABASE], key)
+    app[DEVICE_AUTHENTICATOR] = app[DOORS].authenticate
+    app[TELL_LOGIN] = tell_nobody
+    app[REWIRED] = tell_sites
+    app[PLACES] = places_of
+    app[TIMEKEEPER] = Timekeeper(app[DATABASE], config.ntp_servers)
+    app[CLOCKS] = Clocks(app[DATABASE], app[TIMEKEEPER].state)
+    app[HUB] = Intake(app[DATABASE], app[CLOCKS])
+    client = Client(clock_ms, private=config.private_sources)
+    app[PULLER] = Puller(app[DATABASE], key.derive(SECRETS_PURPOSE), client, app[HUB], known())
+    app[ingest_http.HEARD] = app[CLOCKS].heard_site
+    app[EXTRACTIONS] = Extractions(app[DATABASE], places_of, _holds(app[STOPPED], clock_ms))
     app[PROVIDERS] = providers(stripe_webhook_secret=config.stripe_webhook_secret)
     app[BALANCE_MOVED] = list[Moved]([judge_moved])
     app[PRIVATE_WEBHOOKS] = config.private_webhooks
     app[DOCUMENT] = _described(config.public_url)
     app.cleanup_ctx.append(partial(_open_database, config=config))
+    go_to_broker(app, address_of(config))
     app.cleanup_ctx.append(_run_jobs)
     app.on_shutdown.append(_close_sockets)
     register(app, ENDPOINTS)
@@ -136,6 +137,11 @@ def _authenticator(key: CloudKey, issuer: str, stopped: Stopped) -> Authenticato
         return found
 
     return authenticate
+
+
+def _holds(stopped: Stopped, clock_ms: Callable[[], int]) -> Callable[[Principal], Awaitable[bool]]:
+    """Tell whether a token still holds while what it asked for is handed out."""
+    return lambda asker: stopped.holds(asker.subject, asker.generation, clock_ms() // 1000)
 
 
 async def _open_database(app: web.Application, config: Config) -> AsyncIterator[None]:
@@ -174,6 +180,14 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(sealer.run(clock_ms), name="ledger"),
         asyncio.create_task(CableWork(database, app[BELL].ring).run(clock_ms), name="v2g"),
         asyncio.create_task(deliverer.run(clock_ms), name="corrections"),
+        asyncio.create_task(Watcher(database, tell_sites).run(clock_ms), name="watch"),
+        asyncio.create_task(Follower(database, tell_prices_changed).run(clock_ms), name="market"),
+        asyncio.create_task(app[DOORS].run(clock_ms), name="doors"),
+        asyncio.create_task(Purge(database).run(clock_ms), name="purge"),
+        asyncio.create_task(app[CLOCKS].run(clock_ms), name="clocks"),
+        asyncio.create_task(app[TIMEKEEPER].run(clock_ms), name="ntp"),
+        asyncio.create_task(Purger(database).run(clock_ms), name="purge"),
+        asyncio.create_task(app[PULLER].run(clock_ms), name="pull"),
         asyncio.create_task(notice_job.run(database, app[BELL], clock_ms), name="notice"),
     ]
     yield
@@ -184,56 +198,3 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
 
 async def _close_sockets(app: web.Application) -> None:
     app[BELL].close()
-
-
-async def get_health(request: web.Request) -> web.Response:
-    """Tell whether the database answers."""
-    await request.app[DATABASE].read(_ping)
-    return answer(HealthAnswer(status="ok"))
-
-
-def _ping(conn: Connection) -> None:
-    conn.execute(text("SELECT 1"))
-
-
-async def get_document(request: web.Request) -> web.Response:
-    """Describe every endpoint."""
-    return answer(request.app[DOCUMENT])
-
-
-ENDPOINTS = (
-    Endpoint("GET", "/healthz", "Whether the database answers", get_health, answers={200: HealthAnswer}),
-    Endpoint("GET", "/openapi.json", "This description", get_document, answers={200: None}),
-    *sites_http.ENDPOINTS,
-    *access_http.ENDPOINTS,
-    *clients_http.ENDPOINTS,
-    *owners_http.ENDPOINTS,
-    *registration_http.ENDPOINTS,
-    *trees_http.ENDPOINTS,
-    *links_http.ENDPOINTS,
-    *transfer_http.ENDPOINTS,
-    *tariff_http.ENDPOINTS,
-    *series_http.ENDPOINTS,
-    *quote_http.ENDPOINTS,
-    *ingest_http.ENDPOINTS,
-    *quarantine_http.ENDPOINTS,
-    *settlement_http.ENDPOINTS,
-    *direct_http.ENDPOINTS,
-    *proof_http.ENDPOINTS,
-    *journal_http.ENDPOINTS,
-    *page_http.ENDPOINTS,
-    *credit_http.ENDPOINTS,
-    *roots_http.ENDPOINTS,
-    *payment_http.ENDPOINTS,
-    *notice_http.ENDPOINTS,
-    *cables_http.ENDPOINTS,
-    *visits_http.ENDPOINTS,
-    *records_http.ENDPOINTS,
-    *corrections_http.ENDPOINTS,
-    *terms_http.ENDPOINTS,
-    *place_http.ENDPOINTS,
-    *permission_http.ENDPOINTS,
-    *judgement_http.ENDPOINTS,
-    *supply_readings_http.ENDPOINTS,
-    *equipment_http.ENDPOINTS,
-)

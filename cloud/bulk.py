@@ -75,13 +75,21 @@ def as_given(rows: Sequence[Sequence[int | str | None]]) -> str:
 
 def insert_many(conn: Connection, table: Table, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert rows, whose members are in the order of `names`, by one statement."""
+    if rows:
+        _run(conn, _insert(conn.dialect.name, table, names), rows)
+
+
+def insert_missing(conn: Connection, table: Table, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> int:
+    """Insert those rows whose key is not there yet, of equal keys the first; return how many were inserted."""
     if not rows:
-        return
-    statement = _insert(conn.dialect.name, table, names)
+        return 0
+    return _run(conn, _insert(conn.dialect.name, table, names) + " ON CONFLICT DO NOTHING", rows)
+
+
+def _run(conn: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
     if conn.dialect.name == "postgresql":
-        conn.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True))))
-    else:
-        conn.exec_driver_sql(statement, list(rows))
+        return conn.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True)))).rowcount
+    return conn.exec_driver_sql(statement, list(rows)).rowcount
 
 
 @lru_cache

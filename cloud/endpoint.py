@@ -84,6 +84,7 @@ class Endpoint:
     query: type[BaseModel] | None = None
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     answer_type: str = "application/json"
+    other_types: Sequence[str] = ()  # in which 200 may be answered as well
     signed_answer: bool = False
     problems: Sequence[ProblemKind] = ()
 

@@ -5,6 +5,7 @@ A room's pure files answer with values. Its `http.py` turns a "no" into `Refused
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class CommonwattError(Exception):
 class Refused(CommonwattError):  # noqa: N818 - an answer, not an error of ours
     """A caller is told no; `detail` is read by people and never holds a secret."""
 
-    def __init__(self, kind: ProblemKind, detail: str, *, retry_after_s: int | None = None, **members: str) -> None:
+    def __init__(self, kind: ProblemKind, detail: str, *, retry_after_s: int | None = None, **members: Any) -> None:
         """Keep what the answer is made of."""
         super().__init__(f"{kind.name}: {detail}")
         self.kind = kind

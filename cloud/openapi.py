@@ -1,6 +1,6 @@
 """The OpenAPI document, made from the endpoints: what is routed is described, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 import re
 from typing import Any
@@ -17,6 +17,7 @@ from .errors import (
     MALFORMED,
     NOT_AUTHORISED,
     SIGNATURE_REFUSED,
+    TOO_MANY_TRIES,
     TOO_SLOW,
     UNAVAILABLE,
     ProblemKind,
@@ -60,6 +61,8 @@ def problems_of(endpoint: Endpoint) -> list[ProblemKind]:
     found = [*endpoint.problems, *ALWAYS]
     if endpoint.scopes:
         found += [NOT_AUTHORISED, FORBIDDEN]
+    if Scope.DEVICE in endpoint.scopes:
+        found.append(TOO_MANY_TRIES)  # wrong passwords from one address
     if endpoint.signed_body:
         found.append(SIGNATURE_REFUSED)
     if endpoint.body is not None or endpoint.bytes_body:
@@ -102,11 +105,26 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
         found.append(_signature("the detached JWS (RFC 7797) of the raw body") | {"in": "header", "required": True})
     if endpoint.query is not None:
         schema = endpoint.query.model_json_schema()
+        named = schema.get("$defs", {})
         found += [
-            {"name": name, "in": "query", "required": name in schema.get("required", []), "schema": member}
+            {"name": name, "in": "query", "required": name in schema.get("required", []), "schema": _in(member, named)}
             for name, member in schema.get("properties", {}).items()
         ]
     return found
+
+
+def _in(member: Any, named: Mapping[str, Any]) -> Any:
+    """Return a schema with what it names put in its place: a parameter has nowhere else to say it."""
+    match member:
+        case {"$ref": str(ref)}:
+            others = {name: value for name, value in member.items() if name != "$ref"}
+            return _in(named[ref.rpartition("/")[2]] | others, named)
+        case dict():
+            return {name: _in(value, named) for name, value in member.items()}
+        case list():
+            return [_in(value, named) for value in member]
+        case _:
+            return member
 
 
 def _signature(description: str) -> dict[str, Any]:
@@ -121,6 +139,9 @@ def _answers(endpoint: Endpoint) -> dict[str, Any]:
             reply["content"] = {endpoint.answer_type: {"schema": {"$ref": REF.format(model=model.__name__)}}}
         elif endpoint.answer_type != "application/json":
             reply["content"] = {endpoint.answer_type: {"schema": {"type": "string"}}}
+        if status == HTTPStatus.OK:
+            for other in endpoint.other_types:
+                reply["content"][other] = {"schema": {"type": "string"}}
         if endpoint.signed_answer:
             header = _signature("the cloud's detached JWS (RFC 7797) of the raw body")
             header.pop("name")
@@ -164,5 +185,5 @@ def _security(public_url: str) -> dict[str, Any]:
         "oauth2": {
             "type": "oauth2",
             "flows": {"clientCredentials": {"tokenUrl": f"{public_url}/v1/token", "scopes": scopes}},
-        }
+        },
     }

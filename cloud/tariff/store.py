@@ -26,6 +26,7 @@ from cloud.sites.store import Changed, community_of, community_table
 
 from .book import PriceBook, TariffKey
 from .kept import rules_of, rules_text
+from .market import store as market
 from .price import Prices, PriceTexts
 from .series import store as series
 from .series.merge import Added, Contradicts, Misplaced, merge, misplaced
@@ -112,6 +113,7 @@ def _keep(conn: Connection, community: str, wanted: Tariff, texts: PriceTexts | 
     key = _owned(community) | {"owner": wanted.owner, "valid_from": wanted.valid_from}
     terms = wanted.terms
     if not isinstance(terms, Series):
+        market.drop(conn, community, (wanted.owner, wanted.valid_from))
         series.drop(conn, community, (wanted.owner, wanted.valid_from))
     written: dict[str, Any] = dict.fromkeys(PRICE_COLUMNS) | dict.fromkeys(("time_zone", "rules"))
     if not isinstance(terms, Series):
@@ -145,6 +147,7 @@ def delete_tariff(
         return "not-found"
     if row.used_through is not None:
         return "settled"
+    market.drop(conn, community, tariff)
     series.drop(conn, community, tariff)
     conn.execute(delete(tariff_table).filter_by(**key))
     if changed is not None:

@@ -22,9 +22,10 @@ import pytest
 from sqlalchemy import Connection, Table, func, select
 
 from cloud import identity, schema
-from cloud.app import DOCUMENT, create_app
+from cloud.app import create_app
 from cloud.config import Config
 from cloud.database import Database
+from cloud.doors import DOCUMENT
 from cloud.endpoint import DATABASE
 from cloud.principal import CLOUD_KEY, CloudKey, Scope
 from cloud.sites.access.credentials import Client, secret_hmac
@@ -219,8 +220,8 @@ def check_documented(document: dict[str, Any], method: str, path: str, reply: Re
     for template, operations in document["paths"].items():
         if method.lower() in operations and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
             said = operations[method.lower()]["responses"][str(reply.status)]
-            for content_type, content in said.get("content", {}).items():
-                assert reply.headers["Content-Type"].partition(";")[0] == content_type
+            if (contents := said.get("content", {})) != {}:
+                content = contents[reply.headers["Content-Type"].partition(";")[0]]
                 if "$ref" in content["schema"]:
                     validator(content["schema"]["$ref"], document).validate(reply.json)
             if reply.status >= 400:
@@ -232,7 +233,7 @@ def check_documented(document: dict[str, Any], method: str, path: str, reply: Re
 async def read(response: ClientResponse) -> Reply:
     """Read an answer whole."""
     raw = await response.read()
-    is_json = bool(raw) and "json" in response.content_type
+    is_json = bool(raw) and "json" in response.content_type and "ndjson" not in response.content_type
     return Reply(response.status, response.headers, raw, await response.json(content_type=None) if is_json else None)
 
 

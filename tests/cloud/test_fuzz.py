@@ -92,8 +92,17 @@ OPERATORS: dict[str, Any] = {
             {"start": "2026-12-02T00:00:00Z", "seconds": 1800, "local": None, "grid_buy": "1", "grid_sell": "-1"},
         ]
     },
+    "/hub/sources/maker-1": {"name": "M", "driver": "rest", "every_seconds": 60, "secrets": {"token": "t"}}
+    | {"devices": {}, "new_devices": "meter", "restart": True}
+    | {"description": {"url": "https://api.example.org/{device}", "auth": {"kind": "bearer"}}},
     "/pairing-codes": {"main_owner": "anna", "time_scale": 1},
     "/sites/{site}/quarantine/lift": {"note": "why"},
+    "/grid/equipment/F1": {"name": "F", "kind": "feeder", "above": None, "limit_a": 63, "nominal_mv": 230_000}
+    | {"phases": 3, "sites": [], "devices": []},
+    "/grid/limits": {"limits": [{"quantity": "voltage", "nominal": 230_000, "below_percent": 10, "point": "l1"}]},
+    "/devices": {"device": "meter-1", "kind": "meter", "name": "Hall", "maker": "Acme", "model": "M1"}
+    | {"latitude_e6": 52_520_008, "longitude_e6": 13_404_954, "site": "s", "format": "unified", "currency": "EUR"},
+    "/hub/policy": {"events_days": 400, "messages_days": 90},
 }
 
 
@@ -167,7 +176,7 @@ async def test_no_operator_breaks_the_cloud(site: Site, data: st.DataObject, way
     """Whoever may do much may still mistype."""
     token = await site.cloud.token("operator", site.cloud.operator_secret)
     path, raw = f"/v1/communities/{COMMUNITY}{way}".replace("{site}", site.site), data.draw(broken(OPERATORS[way]))
-    method = "POST" if way.endswith(("codes", "lift", "invitations", "clients", "prices")) else "PUT"
+    method = "POST" if way.endswith(("codes", "lift", "invitations", "clients", "prices", "devices")) else "PUT"
     assert (await site.cloud.call(method, path, token=token, data=raw)).status < 500
     assert parse_settings((await site.get("settings")).raw).community == COMMUNITY
 

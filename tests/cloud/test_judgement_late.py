@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from cloud.hub.wiring.rates.store import DemandRate, add_rate
+from cloud.hub.wiring.store import put_all
 from cloud.v2g.cables.cable import State
 from cloud.v2g.judgement.job import ROUND_SECONDS, Judge
 from cloud.v2g.judgement.keep.store import keep
 from cloud.v2g.judgement.sight.store import sights_of
 from cloud.v2g.permission.rule import SiteStanding
 from cloud.v2g.permission.store import flags_of, set_flag, tell_permission, untold
-from cloud.v2g.provider.equipment.store import DemandRate, Equipment, add_rate, put_equipment
 from cloud.v2g.terms.store import put_terms
 
 from .ground import HALF_HOUR, NOON, OpenDatabase
@@ -202,7 +203,8 @@ async def test_what_went_stale_while_no_cloud_was_there_is_told(house: House, ca
     """The transformer's load held ten minutes; the cloud was away for longer, and the car is freed when it is back."""
 
     def loaded(conn: Connection) -> None:
-        put_equipment(conn, LANE, Equipment("t1", "Transformer", (SITE,)), provider="grid", now=at(0))
+        wanted = {"t1": {"name": "Transformer", "sites": [SITE]}}
+        put_all(conn, LANE, wanted, by="grid", now=at(0), tell=lambda *_: None)
         add_rate(conn, LANE, "t1", DemandRate(at(0), at(0) + 600, 95), provider="grid", now=at(0))
         assert tell_permission(conn, LANE, SITE, at(0))
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 import pytest
 
 from cloud import app as app_module
-from cloud.app import DOCUMENT, ENDPOINTS
+from cloud.doors import DOCUMENT, ENDPOINTS
 from cloud.errors import INTERNAL, ProblemKind
 from cloud.ingest.bodies import AnswerMessage, BatchMessage, HeadMessage
 from cloud.openapi import document, problems_of
@@ -33,6 +33,7 @@ from cloud.wire import (
     Settings,
     Standing,
     TapColumns,
+    Telemetry,
     Tree,
     TreeAnswer,
     TreeTap,
@@ -65,6 +66,7 @@ MESSAGES: list[tuple[type[BaseModel], Any]] = [
     (BatchMessage, Batch("s", 1, 1, GENESIS, NOON, None, (Incident(NOON, "k", "t", "d"),))),
     (BatchMessage, Batch("s", 1, 1, GENESIS, NOON, Intervals(NOON, 1800, 1, 1, {"t": COLUMNS}, cables=(CABLE,)))),
     (BatchMessage, Batch("s", 1, 1, GENESIS, NOON, None, records=(CableRecord("c", "OCMF|{}|{}"),))),
+    (BatchMessage, Batch("s", 1, 1, GENESIS, NOON, None, telemetry=(Telemetry(NOON, "t", {"power": -1}, "l1"),))),
     (VisitMessage, Visit("c", NOON, "t", "00", "u", "v", (1, -1))),
     (StandingMessage, Standing("c", "s", "denied", "place", NOON, 30, 100, 10, "00", 5, own=True, reward=EARNED)),
     (StandingMessage, Standing("c", "s", "allowed", "none", NOON, 30, 100, 10)),

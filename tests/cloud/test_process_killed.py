@@ -83,11 +83,11 @@ class Caller:
 
 
 @contextmanager
-def serving(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def serving(folder: Path, port: int, **more: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run `python -m cloud serve` until it answers; it is gone afterwards."""
     process = subprocess.Popen(
         [sys.executable, "-m", "cloud", "serve"],
-        env=environment(folder, PORT=str(port), LOG_LEVEL="ERROR"),
+        env=environment(folder, PORT=str(port), LOG_LEVEL="ERROR", **more),
         cwd=folder,
     )
     try:
@@ -133,8 +133,8 @@ def caller(tmp_path: Path) -> Caller:
 
 
 def stored(folder: Path, sql: str) -> list[tuple[Any, ...]]:
-    """Read the file as it lies there."""
-    with closing(sqlite3.connect(folder / "cloud.db")) as connection:
+    """Read the file as it lies there, or change it."""
+    with closing(sqlite3.connect(folder / "cloud.db", isolation_level=None)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         return connection.execute(sql).fetchall()
 

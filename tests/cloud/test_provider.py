@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from cloud.hub.wiring.rates.store import demand_rate_table
 from cloud.principal import Scope
 from cloud.sites.access.clients.store import listed
-from cloud.v2g.provider.equipment.store import demand_rate_table
 from cloud.v2g.provider.readings.store import readings_between, supply_reading_table
 from cloud.wire import time_text
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from cloud.app import ENDPOINTS
+from cloud.doors import ENDPOINTS
 from cloud.endpoint import Endpoint
 from cloud.principal import Scope
 from cloud.settlement.job import settle
 
 from .cable_ground import SigningCable
 from .conftest import COMMUNITY, NOON, OWNERS, Cloud, Reply, Site
+from .hub.ground import registered
 from .people import ANNA, BEN, FILLERS, HILLSIDE, MANAGER, OPERATOR, PROVIDER, UPPER, Caller, everything, made, texts_of
 
 # the rim decides before any store is asked, so one kind of database is enough
@@ -28,6 +29,7 @@ OPEN = {
     "/v1/token": "judges the client's secret itself",
     "/v1/sites": "judges the pairing code and the signature itself",
     "/v1/owners": "judges the invitation's code itself",
+    "/v1/hub/devices": "judges the device's initial password itself",
     "/v1/payments/{provider}/webhook": "judges the provider's signature itself",
     "/statement": "judges the link's ticket itself, which is for one statement and one hour",
     "/statement.csv": "judges the link's ticket itself, which is for one statement and one hour",
@@ -40,7 +42,15 @@ UPPER_WRITES = {
 }
 """Endpoints through which an upper system, which only reads, writes after all, and why."""
 
-WITHOUT_COMMUNITY = {"/v1/communities": "the handler lists only those the caller reaches"}
+WITHOUT_COMMUNITY = {
+    "/v1/communities": "the handler lists only those the caller reaches",
+    "/v1/hub/formats": "formats are the same for every community",
+    "/v1/hub/formats/{format}": "formats are the same for every community",
+    "/v1/readings": "the handler takes the client's own community, or the one an unbound client names",
+    "/v1/readings/devices": "as /v1/readings",
+    "/v1/readings/latest": "as /v1/readings",
+    "/v1/readings/watch": "as /v1/readings",
+}
 """Endpoints for managers, upper systems or owners that name no community in their path, and why that is enough."""
 
 WITHOUT_OWNER = {
@@ -50,6 +60,8 @@ WITHOUT_OWNER = {
     "/v1/communities/{community}/sites/{site}/taps/{tap}/passcode": "the handler looks whose the tap is",
     "/v1/communities/{community}/sites/{site}/taps/{tap}/transfers": "the tap's passcode opens it, whoever knows it",
     "/v1/communities/{community}/tariffs": "the community's own, the same for everybody in it",
+    "/v1/communities/{community}/tariffs/{valid_from}/market": "the market that the community's own tariff follows",
+    "/v1/communities/{community}/context": "prices, weather and loads are nobody's own",
 }
 """Endpoints for owners that name no owner in their path: the handler looks who calls. And why that is enough."""
 
@@ -109,13 +121,16 @@ def test_every_door_is_as_narrow_as_its_role(endpoint: Endpoint, store: str) -> 
         assert (endpoint.method == "GET") != (endpoint.path in UPPER_WRITES)
     if Scope.MANAGER in scopes:
         assert Scope.OPERATOR in scopes
+    if Scope.DEVICE in scopes:
+        assert scopes == {Scope.DEVICE}
+        assert not names
 
 
 class World:
     """Two communities with the same owners, two sites in one and one in the other."""
 
-    def __init__(self, cloud: Cloud, sites: Mapping[str, Site]) -> None:
-        """Keep the cloud and the sites."""
+    def __init__(self, cloud: Cloud, sites: Mapping[str, Site], device: Caller) -> None:
+        """Keep the cloud, the sites and a device."""
         self.cloud, self.sites = cloud, sites
         self.callers = [
             *(OPERATOR, MANAGER, UPPER, ANNA, BEN),
@@ -124,6 +139,7 @@ class World:
             Caller(Scope.UPPER, HILLSIDE),
             Caller(Scope.OWNER, HILLSIDE, "anna"),
             *(PROVIDER, Caller(Scope.PROVIDER), Caller(Scope.PROVIDER, HILLSIDE)),
+            device,
             *(Caller(Scope.SITE, HILLSIDE if name == "far" else COMMUNITY, site=at.site) for name, at in sites.items()),
         ]
         own = {"community": COMMUNITY, "owner": "anna", "site": sites["own"].site}
@@ -174,7 +190,8 @@ async def world(cloud: Cloud) -> World:
     await settle(cloud.database, NOON)
     statement = await ANNA.call(cloud, "GET", "owners/anna/statement")
     assert statement.json["lines"], "else there would be little to leak"
-    return World(cloud, sites)
+    login = await registered(cloud, "own-meter")
+    return World(cloud, sites, Caller(Scope.DEVICE, COMMUNITY, device=f"{login.device}.{login.password}"))
 
 
 async def test_every_shut_door_stays_shut_and_looks_the_same(world: World) -> None:
@@ -183,8 +200,11 @@ async def test_every_shut_door_stays_shut_and_looks_the_same(world: World) -> No
     for endpoint, caller, target, opened in world.calls():
         if not opened:
             reply = await world.knock(endpoint, caller, target)
-            assert (reply.status, reply.problem) == (403, "forbidden"), (ids(endpoint), str(caller), target)
-            assert RIM.match(reply.json["detail"]), (ids(endpoint), str(caller), target)
+            if Scope.DEVICE in (*endpoint.scopes, caller.scope):  # a token is no password, nor the reverse
+                assert (reply.status, reply.problem) == (401, "not-authorised"), (ids(endpoint), str(caller), target)
+            else:
+                assert (reply.status, reply.problem) == (403, "forbidden"), (ids(endpoint), str(caller), target)
+                assert RIM.match(reply.json["detail"]), (ids(endpoint), str(caller), target)
             assert not [value for value in texts_of_problem(reply) if "ben" in value or "nobody" in value]
             shut += 1
     assert shut > len(ENDPOINTS) * len(world.targets)
@@ -259,6 +279,7 @@ async def test_what_lies_in_another_community_is_not_there(world: World) -> None
         "invitation": invited.json["invitation"],
         "kid": far.kid,
         "cable": cable.serial,
+        "device": (await registered(cloud, "far-meter", community=HILLSIDE)).device,
     }
     before, asked = await everything(cloud), 0
     for endpoint in ENDPOINTS:

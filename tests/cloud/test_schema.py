@@ -26,7 +26,11 @@ OF_CABLES = {
 """A cable's own facts: it is plugged in at sites of many communities, so they lie in the bucket of its id."""
 
 UNDISTRIBUTED = {
+    "hub_format": "formats are the same for every community, few, and read by all",
+    "hub_broker_change": "belongs to a device's login, which is unique in the hub; done and erased within seconds",
+    "hub_broker_lease": "one row: the process that tells the broker",
     "hub_login": "a device logs in with its id alone, before its community is known",
+    "hub_wrong_try": "belongs to an address, not to a community",
     "cable_key": "a cable's key is unique in the world; whoever registers it again is refused by it",
     "client": "a client id is unique in the world, and asks for a token before its community is known",
     "cloud_identity": "one row: the key of the whole cloud",

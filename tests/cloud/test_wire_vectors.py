@@ -45,7 +45,13 @@ def test_a_key_has_its_thumbprint(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("message", "signer"),
-    [("batch", "site_key"), ("amending_batch", "site_key"), ("tree", "site_key"), ("answer", "cloud_key")],
+    [
+        ("batch", "site_key"),
+        ("amending_batch", "site_key"),
+        ("telling_batch", "site_key"),
+        ("tree", "site_key"),
+        ("answer", "cloud_key"),
+    ],
 )
 def test_a_detached_signature_holds_over_the_raw_bytes(message: str, signer: str) -> None:
     """And over no others: one more space is another message."""
@@ -71,7 +77,7 @@ def read(message: str) -> Batch | Tree | Answer | Notice:
     """Read a golden message with the parser of its kind."""
     raw = GOLDEN[message]["text"].encode()
     match message:
-        case "batch" | "amending_batch":
+        case "batch" | "amending_batch" | "telling_batch":
             return parse_batch(raw)
         case "tree":
             return parse_tree(raw)
@@ -80,7 +86,7 @@ def read(message: str) -> Batch | Tree | Answer | Notice:
     return parse_notice(raw)
 
 
-@pytest.mark.parametrize("message", ["batch", "amending_batch", "tree", "answer", "notice"])
+@pytest.mark.parametrize("message", ["batch", "amending_batch", "telling_batch", "tree", "answer", "notice"])
 def test_a_message_read_and_written_again_is_the_same_to_the_byte(message: str) -> None:
     """There is one canonical form, and both sides write it."""
     assert to_bytes(read(message)).decode() == GOLDEN[message]["text"]
@@ -107,3 +113,32 @@ def test_a_batch_says_that_it_amends_only_if_it_does() -> None:
     assert "amends" not in GOLDEN["batch"]["text"]
     with pytest.raises(WireError, match="neither true nor false"):
         parse_batch(GOLDEN["amending_batch"]["text"].replace('"amends":true', '"amends":1').encode())
+
+
+def test_telemetry_comes_over_with_its_instants_and_phases() -> None:
+    """Whole numbers in small units; a batch that brings none is written as before there was any."""
+    telling = read("telling_batch")
+    assert isinstance(telling, Batch)
+    whole, phase = telling.telemetry
+    assert (whole.tap, whole.point, phase.point) == ("T1", "", "l1")
+    assert whole.values == {
+        "power": 1_000_500,
+        "reactive_power": -20_000,
+        "power_factor": 980,
+        "frequency": 49_987,
+        "soc": 55_500,
+    }
+    assert phase.values == {"voltage": 230_100, "current": -4_350}
+    assert phase.at_ms % 1000 == 750
+    assert "telemetry" not in GOLDEN["batch"]["text"]
+
+
+def test_a_newer_site_may_tell_more_than_this_cloud_knows() -> None:
+    """A quantity nobody knows here is left out, and the rest stands; half a number is refused."""
+    text = GOLDEN["telling_batch"]["text"]
+    newer = parse_batch(text.replace('"soc":55500', '"torque":7').encode())
+    assert "soc" not in newer.telemetry[0].values
+    assert "torque" not in newer.telemetry[0].values
+    for wrong in ('"soc":5.5', '"soc":null', '"soc":9007199254740992'):
+        with pytest.raises(WireError):
+            parse_batch(text.replace('"soc":55500', wrong).encode())

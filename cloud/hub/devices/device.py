@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-type Kind = Literal["meter", "tap", "cable", "charger", "battery", "solar", "load", "sensor", "context"]
-type State = Literal["awaited", "active", "revoked"]
+type DeviceKind = Literal["meter", "tap", "cable", "charger", "battery", "solar", "load", "sensor", "context"]
+type DeviceState = Literal["awaited", "active", "revoked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Device:
 
     community: str
     device: str
-    kind: Kind
+    kind: DeviceKind
     name: str
     maker: str | None = None
     model: str | None = None
@@ -28,4 +28,4 @@ class Device:
     source: str | None = None
     format: str | None = None
     currency: str | None = None
-    state: State = "awaited"
+    state: DeviceState = "awaited"

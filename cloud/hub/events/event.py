@@ -18,6 +18,7 @@ type Kind = Literal[
     "format-error",  # bytes or rows that could not be read
     "refused",  # rows that could be read and are not believed: another device's, from the future
     "format-changed",
+    "source-changed",  # a maker's cloud: made, changed, paused, resumed, removed
     "request",  # we asked a maker's cloud, or an upper system asked us
     "pull-failed",
     "extract",  # readings were picked for somebody; `count` of them
@@ -26,6 +27,13 @@ type Kind = Literal[
     "clock-right",
     "out-of-tolerance",
     "in-tolerance",
+    "policy-changed",  # for how long what is kept
+    "reach-changed",  # how far an upper system sees
+    "online",  # as a device says of itself, or the MQTT broker when it was lost
+    "offline",
+    "not-at-broker",  # a device that may log in, of whose password the MQTT broker was never told
+    "price-taken",  # a tariff took over `count` prices of a market
+    "price-corrected",  # a market said something else of `count` intervals whose prices stand
     "purged",  # what the policy no longer keeps was let go; `count` rows
 ]
 

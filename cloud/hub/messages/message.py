@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from cloud.hub.reading import Reading
+from cloud.hub.clocks.clock import Notice
+from cloud.hub.reading import FUTURE_MS_MAX, Reading
 
 type Way = Literal["push", "mqtt", "pull", "upload"]
 
@@ -15,12 +16,14 @@ class Sender:
 
     `who` is the device itself, a source (a maker's cloud) or the client of a person. `devices` maps the names that may
     stand in the message to devices of the community; `default` is the one meant where the message names none.
+    `format` is the code that holds where the data name none and nobody says which it is.
     """
 
     community: str
     who: str
     devices: Mapping[str, str]
     default: str | None = None
+    format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,9 @@ class Fault:
 class Parsed:
     """What a message says. `sent_ms` is the sender's own clock when it sent, if it tells.
 
-    Readings name devices by the sender's own names, "" where the message names none.
+    Readings name devices by the sender's own names, "" where the message names none. `rows` says of each reading in
+    which row of the message it stands; left empty, nobody can tell. `ahead_ms` is how far ahead of its receipt it may
+    tell of: a market's prices and a forecast are about times to come.
     """
 
     format: str
@@ -48,6 +53,8 @@ class Parsed:
     readings: tuple[Reading, ...]
     faults: tuple[Fault, ...] = ()
     sent_ms: int | None = None
+    rows: tuple[int, ...] = ()
+    ahead_ms: int = FUTURE_MS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +69,14 @@ class Arrived:
     faults: tuple[Fault, ...] = ()  # of the whole message, where `parsed` is None
     sent_ms: int | None = None  # the sender's own clock, from the transport or the message
     address: str | None = None
+    hint: str | None = None  # the format its sender or its topic named
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What became of a message: its id, how many readings are new, stood so already or correct others, and the faults.
 
-    `offset_ms` is how far the sender's clock is ahead of ours, where it told its time.
+    `offset_ms` is how far the sender's clock is ahead of ours, where it told its time; `notice` what it is told of it.
     """
 
     message: str
@@ -77,3 +85,4 @@ class Taken:
     revised: int
     faults: tuple[Fault, ...]
     offset_ms: int | None = None
+    notice: Notice | None = None

@@ -50,6 +50,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_hub_device_kind", "hub_device", ["bucket", "community", "kind"])
     op.create_index("ix_hub_device_latitude_e6", "hub_device", ["bucket", "community", "latitude_e6"])
+    op.create_index("ix_hub_device_source", "hub_device", ["bucket", "community", "source"])
     op.create_table(
         "hub_login",
         sa.Column("device", TEXT, nullable=False),
@@ -61,12 +62,38 @@ def upgrade() -> None:
         sa.Column("wrong", WHOLE, nullable=False),
         sa.Column("locked_until", WHOLE, nullable=False),
         sa.Column("tried_at", WHOLE, nullable=False),
+        sa.Column("registered_at", WHOLE),
         sa.Column("revoked_at", WHOLE),
         sa.Column("made_at", WHOLE, nullable=False),
         sa.CheckConstraint(
             "(initial_hash IS NULL) = (initial_until IS NULL)", name=op.f("ck_hub_login_initial_for_some_time")
         ),
+        sa.CheckConstraint("next_hmac IS NULL OR secret_hmac IS NOT NULL", name=op.f("ck_hub_login_next_after_one")),
         sa.PrimaryKeyConstraint("device", name=op.f("pk_hub_login")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "hub_wrong_try",
+        sa.Column("address", TEXT, nullable=False),
+        sa.Column("window_start", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("tries", WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("address", "window_start", name=op.f("pk_hub_wrong_try")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "hub_policy",
+        sa.Column("bucket", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("community", TEXT, nullable=False),
+        sa.Column("events_days", WHOLE, nullable=False),
+        sa.Column("messages_days", WHOLE, nullable=False),
+        sa.Column("changed_at", WHOLE, nullable=False),
+        sa.CheckConstraint("events_days > 0 AND messages_days > 0", name=op.f("ck_hub_policy_kept_for_some_time")),
+        sa.ForeignKeyConstraint(
+            ["bucket", "community"],
+            ["community.bucket", "community.community"],
+            name=op.f("fk_hub_policy_community_bucket_community"),
+        ),
+        sa.PrimaryKeyConstraint("bucket", "community", name=op.f("pk_hub_policy")),
         sqlite_strict=True,
     )
     op.create_table(

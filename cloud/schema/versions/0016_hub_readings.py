@@ -1,4 +1,4 @@
-"""What connected systems sent, and their readings by measurement time."""
+"""What connected systems sent, their readings by measurement time, and how their clocks are off."""
 
 from alembic import op
 import sqlalchemy as sa
@@ -15,16 +15,18 @@ RAW = sa.LargeBinary()
 
 
 def upgrade() -> None:
-    """Make the tables of messages and readings."""
+    """Make the tables of messages, readings and clocks."""
     op.create_table(
         "hub_message",
         sa.Column("bucket", WHOLE, autoincrement=False, nullable=False),
         sa.Column("community", TEXT, nullable=False),
         sa.Column("message", TEXT, nullable=False),
         sa.Column("who", TEXT, nullable=False),
+        sa.Column("device", TEXT),
         sa.Column("way", TEXT, nullable=False),
         sa.Column("received_ms", WHOLE, nullable=False),
         sa.Column("sent_ms", WHOLE),
+        sa.Column("hint", TEXT),
         sa.Column("format", TEXT),
         sa.Column("version", WHOLE),
         sa.Column("hash", TEXT, nullable=False),
@@ -45,7 +47,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("bucket", "community", "message", name=op.f("pk_hub_message")),
         sqlite_strict=True,
     )
-    op.create_index("ix_hub_message_received_ms", "hub_message", ["bucket", "community", "received_ms"])
+    op.create_index(
+        "ix_hub_message_faults",
+        "hub_message",
+        ["bucket", "community", "message"],
+        sqlite_where=sa.text("faults > 0"),
+        postgresql_where=sa.text("faults > 0"),
+    )
+    op.create_index("ix_hub_message_hash", "hub_message", ["bucket", "community", "hash"])
+    op.create_index(
+        "ix_hub_message_received_ms",
+        "hub_message",
+        ["bucket", "community", "received_ms"],
+        sqlite_where=sa.text("raw IS NOT NULL"),
+        postgresql_where=sa.text("raw IS NOT NULL"),
+    )
     op.create_table(
         "hub_reading",
         sa.Column("bucket", WHOLE, autoincrement=False, nullable=False),
@@ -70,6 +86,7 @@ def upgrade() -> None:
             "bucket", "community", "measured_ms", "device", "point", "quantity", name=op.f("pk_hub_reading")
         ),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_hub_reading_device", "hub_reading", ["bucket", "community", "device", "measured_ms", "point", "quantity"]
@@ -98,5 +115,40 @@ def upgrade() -> None:
             "revision",
             name=op.f("pk_hub_replaced_reading"),
         ),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "hub_clock",
+        sa.Column("bucket", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("community", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("system", TEXT, nullable=False),
+        sa.Column("offset_ms", WHOLE, nullable=False),
+        sa.Column("at_ms", WHOLE, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("since_ms", WHOLE, nullable=False),
+        sa.CheckConstraint("kind IN ('device', 'source', 'site')", name=op.f("ck_hub_clock_kind_known")),
+        sa.CheckConstraint("state IN ('right', 'off', 'far')", name=op.f("ck_hub_clock_state_known")),
+        sa.ForeignKeyConstraint(
+            ["bucket", "community"],
+            ["community.bucket", "community.community"],
+            name=op.f("fk_hub_clock_community_bucket_community"),
+        ),
+        sa.PrimaryKeyConstraint("bucket", "community", "kind", "system", name=op.f("pk_hub_clock")),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "hub_clock_limit",
+        sa.Column("bucket", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("community", TEXT, nullable=False),
+        sa.Column("limit_ms", WHOLE, nullable=False),
+        sa.Column("far_ms", WHOLE, nullable=False),
+        sa.CheckConstraint("limit_ms > 0 AND far_ms >= limit_ms", name=op.f("ck_hub_clock_limit_far_is_further")),
+        sa.ForeignKeyConstraint(
+            ["bucket", "community"],
+            ["community.bucket", "community.community"],
+            name=op.f("fk_hub_clock_limit_community_bucket_community"),
+        ),
+        sa.PrimaryKeyConstraint("bucket", "community", name=op.f("pk_hub_clock_limit")),
         sqlite_strict=True,
     )

@@ -14,5 +14,16 @@ TEXT = sa.Text()
 
 
 def upgrade() -> None:
-    """Make its tables."""
-    _ = op, sa
+    """Make the table of registered formats."""
+    op.create_table(
+        "hub_format",
+        sa.Column("format", TEXT, nullable=False),
+        sa.Column("version", WHOLE, autoincrement=False, nullable=False),
+        sa.Column("definition", TEXT, nullable=False),
+        sa.Column("made_at", WHOLE, nullable=False),
+        sa.Column("made_by", TEXT, nullable=False),
+        sa.Column("retired_at", WHOLE),
+        sa.CheckConstraint("version >= 1", name=op.f("ck_hub_format_version_counts_from_one")),
+        sa.PrimaryKeyConstraint("format", "version", name=op.f("pk_hub_format")),
+        sqlite_strict=True,
+    )

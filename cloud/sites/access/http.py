@@ -98,9 +98,7 @@ async def post_token(request: web.Request) -> web.Response:
     if not opens(client, secret_key(key), secret) or client is None:
         raise Refused(NOT_AUTHORISED, "no client has this id and secret", error="invalid_client")
     token = issue(key, client, request.app[PUBLIC_URL], now(request))
-    return answer(
-        TokenAnswer(access_token=token, token_type=BEARER, expires_in=TOKEN_SECONDS, scope=client.scope)
-    )
+    return answer(TokenAnswer(access_token=token, token_type=BEARER, expires_in=TOKEN_SECONDS, scope=client.scope))
 
 
 async def _client_credentials(request: web.Request) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """Keeps the prices of series: each for some time, with the texts it was read from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -68,6 +68,17 @@ def add(conn: Connection, community: str, tariff: TariffKey, prices: Iterable[Se
     ]
     if rows:
         conn.execute(tariff_price_table.insert(), rows)
+
+
+def replace_prices(
+    conn: Connection, community: str, tariff: TariffKey, prices: Sequence[SeriesPrice], now: int
+) -> None:
+    """Put prices in the place of those of the same times, by which nothing was settled yet."""
+    if prices:
+        start = tariff_price_table.c.start
+        rows = delete(tariff_price_table).filter_by(**_key(community, tariff))
+        conn.execute(rows.where(start.in_([price.start for price in prices])))
+        add(conn, community, tariff, prices, now)
 
 
 def drop(conn: Connection, community: str, tariff: TariffKey) -> None:

@@ -1,0 +1,1 @@
+"""What devices publish: taken, acknowledged once it is safe, answered."""

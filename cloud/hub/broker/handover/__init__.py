@@ -1,0 +1,1 @@
+"""Tells the broker who may log in: durable here first, forgotten once the broker has confirmed it."""

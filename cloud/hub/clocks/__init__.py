@@ -1,0 +1,1 @@
+"""How far the clocks of connected systems are from ours, and what they are told about it."""

@@ -1,0 +1,1 @@
+"""Context data: market prices, weather and load, as readings of devices of kind `context`."""

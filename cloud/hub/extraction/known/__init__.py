@@ -1,0 +1,1 @@
+"""What there is to be read, and the newest of it."""

@@ -1,0 +1,90 @@
+"""Tells upper systems what there is to be read, and the newest of it."""
+
+from aiohttp import web
+
+from cloud.endpoint import CLOCK_MS, DATABASE, Endpoint, answer, query_of
+from cloud.errors import NOT_FOUND
+from cloud.hub.events.event import Event
+from cloud.hub.events.store import add_events
+from cloud.hub.extraction.bodies import HubReadingsAnswer
+from cloud.hub.extraction.forms.form import Times
+from cloud.hub.extraction.forms.text import JsonPage
+from cloud.hub.extraction.http import EXTRACTIONS, community_of
+from cloud.hub.extraction.question import Question
+from cloud.hub.reading import FUTURE_MS_MAX
+from cloud.principal import READERS, principal_of
+
+from . import store
+from .bodies import KnownAnswer, KnownItem, KnownQuery, LatestQuery, behind_text
+
+HOUR_MS = 3_600_000
+
+
+async def get_known(request: web.Request) -> web.Response:
+    """List what may be read."""
+    query, times = query_of(request, KnownQuery), Times()
+    question = _question(request, query, 0)
+    found, following = await request.app[EXTRACTIONS].look(store.known, question, principal_of(request), query)
+    items = [
+        KnownItem(
+            device=item.device,
+            kind=item.kind,
+            site=item.site,
+            maker=item.maker,
+            model=item.model,
+            latitude_e6=None if item.place is None else item.place[0],
+            longitude_e6=None if item.place is None else item.place[1],
+            quantities=list(item.quantities),
+            first=None if item.first_ms is None else times.text(item.first_ms),
+            last=None if item.last_ms is None else times.text(item.last_ms),
+        )
+        for item in found
+    ]
+    return answer(KnownAnswer(devices=items, next=behind_text(following)))
+
+
+async def get_latest(request: web.Request) -> web.Response:
+    """Tell the newest reading of each point and quantity."""
+    query, asker = query_of(request, LatestQuery), principal_of(request)
+    question = _question(request, query, query.hours)
+    rows, following = await request.app[EXTRACTIONS].look(store.latest, question, asker, query)
+    form = JsonPage(question.community)
+    raw = form.begin() + form.add(rows) + form.end(len(rows), behind_text(following))
+    at_ms, who, asked = request.app[CLOCK_MS](), asker.subject, request.query_string[:500]
+    events = [
+        Event(question.community, at_ms, "request", who, detail={"path": request.path, "asked": asked}),
+        Event(question.community, at_ms, "extract", who, count=len(rows)),
+        Event(question.community, at_ms, "send", who, count=len(rows), detail={"as": "json", "outcome": "whole"}),
+    ]
+    await request.app[DATABASE].write(add_events, events)
+    return web.Response(body=raw, content_type="application/json")
+
+
+def _question(request: web.Request, query: KnownQuery, hours: int) -> Question:
+    now_ms = request.app[CLOCK_MS]()
+    community = community_of(request, query.community)
+    return Question(community, now_ms - hours * HOUR_MS, now_ms + FUTURE_MS_MAX + 1, **query.parts())
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/v1/readings/devices",
+        "What may be read: systems and taps, what they measure and since when",
+        get_known,
+        scope=READERS,
+        query=KnownQuery,
+        answers={200: KnownAnswer},
+        problems=(NOT_FOUND,),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/readings/latest",
+        "The newest reading of each point and quantity",
+        get_latest,
+        scope=READERS,
+        query=LatestQuery,
+        answers={200: HubReadingsAnswer},
+        problems=(NOT_FOUND,),
+    ),
+)

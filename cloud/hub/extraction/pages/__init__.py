@@ -1,0 +1,1 @@
+"""One page after another of all readings that answer a question, in the order of their measurement time."""

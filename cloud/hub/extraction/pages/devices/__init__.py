@@ -1,0 +1,1 @@
+"""Readings of the systems connected to the hub."""

@@ -1,0 +1,1 @@
+"""Energy and registers of the taps of sites, from their signed batches."""

@@ -1,0 +1,1 @@
+"""Voltage, current and power that sites send along."""

@@ -1,0 +1,1 @@
+"""Readings brought onto windows of equal length."""

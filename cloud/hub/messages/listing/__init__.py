@@ -1,0 +1,1 @@
+"""Messages as they are kept, to be looked at and taken again."""

@@ -1,0 +1,1 @@
+"""Lets the bytes of messages go when the policy says so; what became of them stays."""

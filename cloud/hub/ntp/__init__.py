@@ -1,0 +1,1 @@
+"""How far our own clock is from the servers it is compared with."""

@@ -1,0 +1,1 @@
+"""How far an upper system sees: which kinds, sites, places and quantities its client may read."""

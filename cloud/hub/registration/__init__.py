@@ -1,0 +1,1 @@
+"""The first contact of a connected system: its initial password becomes a unique one, once."""

@@ -1,0 +1,1 @@
+"""One pull as a dry run: what would be kept, or exactly why not."""

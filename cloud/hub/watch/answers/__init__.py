@@ -1,0 +1,1 @@
+"""What of the watch somebody may see, and the lines that say who saw it."""

@@ -1,0 +1,1 @@
+"""The limits that staff and providers set: of the community, a piece of equipment, a connected system."""

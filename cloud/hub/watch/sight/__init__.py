@@ -1,0 +1,1 @@
+"""What was measured nearest to an instant."""

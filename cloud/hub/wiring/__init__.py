@@ -1,0 +1,1 @@
+"""How the grid is wired: what hangs below what, which sites and systems each piece of equipment feeds, its load."""

@@ -1,0 +1,1 @@
+"""How the grid was wired at any time before."""

@@ -1,0 +1,600 @@
+"""Devices publish to a real broker with TLS, and the hub takes what they say: none lost, none twice, none of others."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+import json
+import os
+from pathlib import Path
+import signal
+import socket
+import ssl
+import subprocess
+from typing import Any
+
+import aiomqtt
+from aiomqtt import ProtocolVersion
+import pytest
+
+from cloud import identity
+from cloud.config import Config
+from cloud.database import Database
+from cloud.errors import Unavailable
+from cloud.hub.broker import job
+from cloud.hub.broker.arrivals import job as arrivals_job
+from cloud.hub.broker.arrivals.job import Arrivals
+from cloud.hub.broker.client import Connection, Published
+from cloud.hub.broker.handover import job as handover_job
+from cloud.hub.broker.store import hub_broker_change_table
+from cloud.hub.broker.topic import Inward
+from cloud.hub.events.store import hub_event_table
+from cloud.hub.messages.job import Intake
+from cloud.hub.messages.message import Taken
+from cloud.hub.messages.store import hub_message_table
+from cloud.hub.readings.store import hub_reading_table
+from cloud.wire import BODY_BYTES_MAX
+from tests.cloud.conftest import Cloud, running
+from tests.cloud.ground import OpenDatabase
+from tests.cloud.test_process_killed import serving
+
+from . import mosquitto
+from .at_broker import NOON_MS, Hub, device, forget_session, founded, heard, properties, reading, until
+from .ground import Login, registered
+from .mosquitto import HUB_PASSWORD, Broker
+
+PROGRAMS, WHY_NOT = mosquitto.find()
+MANY = 200
+pytestmark = pytest.mark.skipif(PROGRAMS is None and os.environ.get("CI") != "true", reason=WHY_NOT)
+
+
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[tuple[ExitStack, list[Broker]]]:
+    """Stop the broker of this module after its last test."""
+    with ExitStack() as stack:
+        yield stack, []
+
+
+@pytest.fixture
+def broker(brokers: tuple[ExitStack, list[Broker]]) -> Broker:
+    """Run a broker: the first test that asks starts it, since only within a test is there a way to 127.0.0.1."""
+    stack, running = brokers
+    if not running:
+        assert PROGRAMS is not None, WHY_NOT
+        running.append(stack.enter_context(mosquitto.running(*PROGRAMS)))
+    return running[0]
+
+
+@pytest.fixture
+def store() -> str:
+    """Run on SQLite alone: what is at stake here is the broker."""
+    return "sqlite"
+
+
+@pytest.fixture
+async def hub(
+    broker: Broker, open_database: OpenDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Hub]:
+    """Found a community, and let a hub go to the broker when a test says so; it does not dawdle."""
+    monkeypatch.setattr(job, "TURN_SECONDS", 0.02)
+    monkeypatch.setattr(job, "BACK_OFF_SECONDS_MAX", 0.1)
+    monkeypatch.setattr(handover_job, "ASK_SECONDS", 0.1)
+    monkeypatch.setattr(arrivals_job, "RETRY_SECONDS", (0.05,))
+    hub = Hub(open_database(tmp_path), broker)
+    await founded(hub.database)
+    yield hub
+    await hub.stop()
+    await forget_session(hub)
+
+
+async def test_what_a_device_publishes_is_stored_under_its_measurement_time(hub: Hub) -> None:
+    """By MQTT 5 and by 3.1.1; who sent it is the device in the topic, and it hears what became of it."""
+    hub.start()
+    password = (await hub.add("meter-1"))["meter-1"]
+    for minutes, version in ((10, ProtocolVersion.V5), (20, ProtocolVersion.V311)):
+        async with device(hub.broker, "meter-1", password, version=version) as meter:
+            await meter.subscribe("hub/meter-1/answers", qos=1)
+            await meter.publish("hub/meter-1/readings", reading(1500, minutes), qos=1)
+            where, said = await heard(meter)
+        assert (where, said["result"], said["stored"], said["faults"]) == ("answers", "taken", 1, [])
+    rows = await hub.rows(hub_reading_table)
+    assert sorted((row.device, row.measured_ms, row.value) for row in rows) == [
+        ("meter-1", NOON_MS - 1_200_000, 1_500_000),
+        ("meter-1", NOON_MS - 600_000, 1_500_000),
+    ]
+    assert {row.way for row in await hub.rows(hub_message_table)} == {"mqtt"}
+    for kind in ("receipt", "save"):
+        assert await hub.count(hub_event_table, kind=kind, who="meter-1") == 2
+    await until(lambda: _counted(hub, "send", 2))
+    await until(lambda: _counted(hub, "auth-success", 2))
+
+
+async def _counted(hub: Hub, kind: str, count: int) -> bool:
+    found: int = sum(row.count for row in await hub.rows(hub_event_table, kind=kind))
+    return found == count
+
+
+async def test_the_answer_carries_the_mark_of_the_message_and_the_clock_its_order(hub: Hub) -> None:
+    """A device finds what an answer is to, and is told to set its clock."""
+    hub.start()
+    password = (await hub.add("meter-1"))["meter-1"]
+    async with device(hub.broker, "meter-1", password) as meter:
+        await meter.subscribe([("hub/meter-1/answers", 1), ("hub/meter-1/clock", 1)])
+        sent = properties(b"mark", sent=str(NOON_MS + 60_000))
+        await meter.publish("hub/meter-1/readings/unified", reading(1500), qos=1, properties=sent)
+        async with asyncio.timeout(20):
+            first, second = [await anext(aiter(meter.messages)) for _ in range(2)]
+    assert {first.properties.CorrelationData, second.properties.CorrelationData} == {b"mark"}  # type: ignore[union-attr]
+    said = json.loads(first.payload)
+    told = json.loads(second.payload)
+    assert (first.topic.value, said["clock"]["offset_ms"]) == ("hub/meter-1/answers", 60_000)
+    assert second.topic.value == "hub/meter-1/clock"
+    assert (told["order"], told["by_ms"], told["at_ms"]) == ("set-back", 60_000, NOON_MS)
+    assert (await hub.rows(hub_message_table))[0].sent_ms == NOON_MS + 60_000
+
+
+class Stuck(Intake):
+    """An intake that never comes back: before it has kept a message, or after."""
+
+    def __init__(self, hub: Hub, *, keeps: bool) -> None:
+        super().__init__(hub.database)
+        self.keeps = keeps
+        self.reached = asyncio.Event()
+
+    async def take(self, *args: Any, **kwargs: Any) -> Taken:
+        """Keep a message, or not, and say nothing."""
+        if self.keeps:
+            await super().take(*args, **kwargs)
+        self.reached.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.parametrize("keeps", [False, True], ids=["before the commit", "after the commit"])
+async def test_what_was_not_acknowledged_comes_again_and_is_stored_once(hub: Hub, keeps: bool) -> None:
+    """The hub is killed while it takes a message: the next one gets it from the broker."""
+    stuck = Stuck(hub, keeps=keeps)
+    hub.start(stuck)
+    password = (await hub.add("meter-1"))["meter-1"]
+    async with device(hub.broker, "meter-1", password) as meter:
+        await meter.publish("hub/meter-1/readings", reading(1500), qos=1)
+        await stuck.reached.wait()
+        await hub.stop()
+        assert await hub.count(hub_reading_table) == int(keeps)
+        await meter.subscribe("hub/meter-1/answers", qos=1)
+        hub.start()
+        _, said = await heard(meter)
+    assert (said["stored"], said["existed"]) == ((0, 1) if keeps else (1, 0))
+    assert await hub.count(hub_reading_table) == 1
+    assert await hub.count(hub_message_table) == 1
+
+
+async def test_a_killed_process_loses_nothing_and_doubles_nothing(broker: Broker, config: Config) -> None:
+    """The real program is killed amid a stream of messages, and started again."""
+    folder = config.key_file.parent
+    hub = Hub(Database(config.database_url), broker, identity.load(config.key_file))
+    settings = {"MQTT_URL": f"mqtts://localhost:{broker.port}", "MQTT_PASSWORD": HUB_PASSWORD}
+    settings["MQTT_CA_FILE"] = str(broker.ca_file)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    try:
+        await founded(hub.database)
+        with serving(folder, port, **settings) as process:
+            password = (await hub.add("meter-1"))["meter-1"]
+            async with device(broker, "meter-1", password) as meter:
+                for minutes in range(MANY):
+                    await meter.publish("hub/meter-1/readings", reading(1500, minutes), qos=1)
+                    if minutes == MANY // 2:
+                        process.kill()
+        with serving(folder, port, **settings):
+            await hub.comes(hub_message_table, MANY)
+        assert await hub.count(hub_reading_table) == MANY
+        assert sum(row.existed for row in await hub.rows(hub_message_table)) == 0
+    finally:
+        hub.database.dispose()
+        await forget_session(hub)
+
+
+async def test_acknowledging_before_the_commit_would_lose_messages(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: with the acknowledgement first, the same killing does lose the message."""
+    taken = Arrivals._take
+
+    async def hasty(self: Arrivals, connection: Connection, item: Published, named: Inward) -> None:
+        connection.acknowledge(item)
+        await taken(self, connection, item, named)
+
+    monkeypatch.setattr(Arrivals, "_take", hasty)
+    stuck = Stuck(hub, keeps=False)
+    hub.start(stuck)
+    password = (await hub.add("meter-1"))["meter-1"]
+    async with device(hub.broker, "meter-1", password) as meter:
+        await meter.publish("hub/meter-1/readings", reading(1500, 1), qos=1)
+        await stuck.reached.wait()
+        await hub.stop()
+        hub.start()
+        await meter.publish("hub/meter-1/readings", reading(1600, 2), qos=1)
+        await hub.comes(hub_reading_table, 1)
+    assert [row.value for row in await hub.rows(hub_reading_table)] == [1_600_000]
+
+
+class Away(Intake):
+    """An intake whose database is away for a while."""
+
+    tries = 0
+
+    async def take(self, *args: Any, **kwargs: Any) -> Taken:
+        """Fail as an intake does then, and work again."""
+        self.tries += 1
+        if self.tries <= 10:
+            raise Unavailable("the database failed: OperationalError")
+        return await super().take(*args, **kwargs)
+
+
+async def test_while_the_database_is_away_messages_wait(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is acknowledged, nothing lost; it is logged once."""
+    hub.start(Away(hub.database))
+    password = (await hub.add("meter-1"))["meter-1"]
+    async with device(hub.broker, "meter-1", password) as meter:
+        for minutes in range(5):
+            await meter.publish("hub/meter-1/readings", reading(1500, minutes), qos=1)
+        await hub.comes(hub_reading_table, 5)
+    assert [record.message for record in caplog.records].count("messages wait for the database") == 1
+
+
+class Mistaken(Intake):
+    """An intake with a mistake that one message brings out."""
+
+    async def take(self, *args: Any, **kwargs: Any) -> Taken:
+        """Fail over that message for ever."""
+        if b"1313" in args[2]:
+            raise ZeroDivisionError
+        return await super().take(*args, **kwargs)
+
+
+async def test_a_message_that_brings_out_a_mistake_of_ours_stops_no_other(
+    hub: Hub, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is tried a few times, then its sender is told; it does not come again for ever."""
+    hub.start(Mistaken(hub.database))
+    password = (await hub.add("meter-1"))["meter-1"]
+    async with device(hub.broker, "meter-1", password) as meter:
+        await meter.subscribe("hub/meter-1/answers", qos=1)
+        await meter.publish("hub/meter-1/readings", reading(1313), qos=1)
+        await meter.publish("hub/meter-1/readings", reading(1500, 1), qos=1)
+        said = [(await heard(meter))[1] for _ in range(2)]
+    assert {one["result"]: one.get("reason") for one in said} == {"taken": None, "refused": "internal"}
+    assert await hub.count(hub_reading_table) == 1
+    logged = [record for record in caplog.records if record.message == "a message could not be taken"]
+    assert len(logged) == len(arrivals_job.RETRY_SECONDS[: arrivals_job.MISTAKES_MAX])
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+async def test_the_hub_comes_back_to_a_broker_that_was_away(
+    hub: Hub, how: signal.Signals, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Silence is logged once and the return once; devices log in as before, and meanwhile revoked ones do not."""
+    caplog.set_level("INFO", "cloud.hub")
+    hub.start()
+    passwords = await hub.add("meter-1", "meter-2")
+    await until(lambda: _written(hub, {"meter-1", "meter-2"}))
+    hub.broker.stop(how)
+    try:
+        await until(lambda: _logged(caplog, "the MQTT broker is away"))
+        await hub.revoke("meter-2")
+    finally:
+        hub.broker.start()
+    await hub.handed_over()
+    async with device(hub.broker, "meter-1", passwords["meter-1"]) as meter:
+        await meter.publish("hub/meter-1/readings", reading(1500), qos=1)
+        await hub.comes(hub_reading_table, 1)
+    with pytest.raises(aiomqtt.MqttError, match="authori"):
+        await _try(hub, "meter-2", passwords["meter-2"])
+    said = [record.message for record in caplog.records]
+    assert (said.count("the MQTT broker is away"), said.count("the MQTT broker is back")) == (1, 1)
+
+
+async def _written(hub: Hub, users: set[str]) -> bool:
+    return users <= hub.broker.users()
+
+
+async def _logged(caplog: pytest.LogCaptureFixture, message: str) -> bool:
+    return message in [record.message for record in caplog.records]
+
+
+async def _try(hub: Hub, name: str, password: str) -> None:
+    async with device(hub.broker, name, password):
+        pass
+
+
+async def test_what_is_published_while_the_hub_is_away_arrives_later(hub: Hub) -> None:
+    """The broker keeps it, also when it is restarted meanwhile, in the session it keeps for the hub."""
+    hub.start()
+    password = (await hub.add("meter-1"))["meter-1"]
+    await hub.stop()
+    async with device(hub.broker, "meter-1", password) as meter:
+        for minutes in range(3):
+            await meter.publish("hub/meter-1/readings", reading(1500, minutes), qos=1)
+    hub.broker.stop()
+    hub.broker.start()
+    hub.start()
+    await hub.comes(hub_reading_table, 3)
+
+
+async def test_nobody_publishes_for_another_device(hub: Hub) -> None:
+    """The broker refuses the topic, the hub what a message says of others; of neither anything is stored."""
+    hub.start()
+    passwords = await hub.add("meter-1", "meter-2")
+    other = {"format": "unified", "readings": [{"device": "meter-2", "measured_ms": NOON_MS, "power_w": 1}]}
+    for topic in ("hub/meter-2/readings", "hub/meter-2/readings/unified", "hub/meter-2/answers", "elsewhere"):
+        async with device(hub.broker, "meter-1", passwords["meter-1"]) as meter:
+            await meter.publish(topic, reading(9), qos=1)  # Mosquitto 2.0 refuses it and hangs up
+    async with device(hub.broker, "meter-1", passwords["meter-1"]) as meter:
+        for topic in ("hub/meter-2/answers", "hub/#", "#", "$SYS/#", "$CONTROL/#", "$share/commonwatt/hub/+/readings"):
+            codes: Any = await meter.subscribe(topic)
+            assert codes[0].is_failure, topic
+        await meter.subscribe("hub/meter-1/answers", qos=1)
+        await meter.publish("hub/meter-1/readings", json.dumps(other).encode(), qos=1)
+        _, said = await heard(meter)
+    assert [fault["reason"] for fault in said["faults"]] == ["another-device"]
+    assert await hub.count(hub_reading_table) == 0
+    assert await hub.count(hub_message_table) == 1
+    assert await hub.count(hub_event_table, kind="refused", who="meter-1") == 1
+
+
+async def test_a_device_does_not_govern_the_broker(hub: Hub) -> None:
+    """What is for the hub alone to say is not heard from it."""
+    hub.start()
+    password = (await hub.add("meter-1"))["meter-1"]
+    command = {"command": "createClient", "username": "mine", "password": "mine", "roles": []}
+    with suppress(aiomqtt.MqttError):  # Mosquitto 2.0 hangs up on who tries
+        async with device(hub.broker, "meter-1", password) as meter:
+            said = json.dumps({"commands": [command]})
+            await meter.publish("$CONTROL/dynamic-security/v1", said, qos=1, timeout=0.3)
+    with pytest.raises(aiomqtt.MqttError, match="authori"):
+        await _try(hub, "mine", "mine")
+    await _try(hub, "meter-1", password)
+
+
+async def test_the_wrong_password_is_refused_and_noted(hub: Hub) -> None:
+    """Nobody is let in by another's password, an old one or none."""
+    hub.start()
+    passwords = await hub.add("meter-1", "meter-2")
+    for name, password in (("meter-1", passwords["meter-2"]), ("meter-1", ""), ("meter-9", "x"), ("commonwatt", "x")):
+        with pytest.raises(aiomqtt.MqttError, match="authori"):
+            await _try(hub, name, password)
+    await until(lambda: _counted(hub, "auth-failure", 4))
+
+
+async def test_a_revoked_device_is_thrown_out_while_it_is_connected(hub: Hub) -> None:
+    """And so is one that got a new password, which then opens."""
+    hub.start()
+    passwords = await hub.add("meter-1", "meter-2")
+    async with (
+        device(hub.broker, "meter-1", passwords["meter-1"]) as one,
+        device(hub.broker, "meter-2", passwords["meter-2"]) as two,
+    ):
+        await hub.revoke("meter-1")
+        new = await hub.renew("meter-2")
+        for client in (one, two):
+            with pytest.raises(aiomqtt.MqttError):
+                await heard(client)
+    for name, password in passwords.items():
+        with pytest.raises(aiomqtt.MqttError, match="authori"):
+            await _try(hub, name, password)
+    await _try(hub, "meter-2", new)
+    assert await hub.count(hub_message_table) == 0
+
+
+async def test_without_tls_or_with_a_stranger_for_a_broker_nothing_is_said(hub: Hub) -> None:
+    """A device in plain text gets nowhere, and the hub does not show its password to a broker it cannot verify."""
+    with pytest.raises(aiomqtt.MqttError):
+        async with aiomqtt.Client("127.0.0.1", hub.broker.port, username="x", password="y", timeout=0.3):
+            pass
+    before = len(hub.broker.log())
+    trusting_nobody_here = ssl.create_default_context()
+    with pytest.raises(aiomqtt.MqttError, match="CERTIFICATE_VERIFY_FAILED"):
+        async with aiomqtt.Client("127.0.0.1", hub.broker.port, tls_context=trusting_nobody_here):
+            pass
+    work = hub.start()
+    work._tls = trusting_nobody_here
+    await asyncio.sleep(0.3)
+    assert "as commonwatt" not in hub.broker.log()[before:]
+
+
+@pytest.mark.parametrize(
+    ("payload", "result"),
+    [
+        (bytes(range(256)) * 4, "not-taken"),
+        (b"", "not-taken"),
+        (b'{"format": "unified", "readings": [{"power_w": "a lot"}]}', "not-taken"),
+        (b" " * (BODY_BYTES_MAX + 1), "refused"),
+    ],
+    ids=["binary junk", "nothing", "no number", "too large"],
+)
+async def test_what_cannot_be_taken_is_answered_with_the_reason(hub: Hub, payload: bytes, result: str) -> None:
+    """And what comes after it is taken."""
+    hub.start()
+    password = (await hub.add("meter-1"))["meter-1"]
+    async with device(hub.broker, "meter-1", password) as meter:
+        await meter.subscribe("hub/meter-1/answers", qos=1)
+        await meter.publish("hub/meter-1/readings", payload, qos=1)
+        _, said = await heard(meter)
+        assert said["result"] == result
+        assert said.get("reason") == "too-large" if result == "refused" else said["faults"][0]["why"]
+        await meter.publish("hub/meter-1/readings", reading(1500), qos=1)
+        _, said = await heard(meter)
+    assert said["stored"] == 1
+    assert await hub.count(hub_reading_table) == 1
+
+
+async def test_a_last_will_tells_that_a_device_was_lost(hub: Hub) -> None:
+    """It is noted that it was there and is not; what else stands on that topic is passed over."""
+    hub.start()
+    password = (await hub.add("meter-1"))["meter-1"]
+    will = aiomqtt.Will("hub/meter-1/status", b"offline", qos=1)
+    async with device(hub.broker, "meter-1", password, will=will) as meter:
+        for said in (b"online", b"something else", b""):
+            await meter.publish("hub/meter-1/status", said, qos=1)
+        await until(lambda: _counted(hub, "online", 1))
+        line = meter._client.socket()
+        assert isinstance(line, socket.socket)
+        line.shutdown(socket.SHUT_RDWR)
+        with pytest.raises(aiomqtt.MqttError):
+            await heard(meter)
+    await until(lambda: _counted(hub, "offline", 1))
+    assert await hub.count(hub_message_table) == 0
+
+
+async def test_a_retained_message_is_stored_once(hub: Hub) -> None:
+    """However often the hub comes and goes."""
+    hub.start()
+    password = (await hub.add("meter-1"))["meter-1"]
+    async with device(hub.broker, "meter-1", password) as meter:
+        await meter.publish("hub/meter-1/readings", reading(1500), qos=1, retain=True)
+        await hub.comes(hub_reading_table, 1)
+        await hub.stop()
+        hub.start()
+        await meter.publish("hub/meter-1/readings", reading(1500), qos=1, retain=True)
+        await meter.publish("hub/meter-1/readings", reading(1600, 5), qos=1)
+        await hub.comes(hub_reading_table, 2)
+        await meter.publish("hub/meter-1/readings", b"", qos=1, retain=True)
+
+
+async def test_a_flood_from_one_device_does_not_stop_another(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond its allowance a device's messages are not even looked at; the other one's arrives."""
+    monkeypatch.setattr("cloud.hub.broker.allowance.BURST", 20)
+    hub.start()
+    passwords = await hub.add("flood", "meter-1")
+    async with (
+        device(hub.broker, "flood", passwords["flood"]) as flood,
+        device(hub.broker, "meter-1", passwords["meter-1"]) as meter,
+    ):
+        for number in range(600):
+            await flood.publish("hub/flood/readings", reading(number, number), qos=0)
+        await meter.publish("hub/meter-1/readings", reading(1500), qos=1)
+        await hub.comes(hub_reading_table, 1, device="meter-1")
+        await until(lambda: _counted(hub, "refused", 580))
+    assert await hub.count(hub_reading_table, device="flood") == 20
+
+
+async def test_both_sides_agree_again_after_either_was_restored(hub: Hub) -> None:
+    """Clients that are no devices of ours are removed, missing devices are told of; other clients stay as they are."""
+    hub.start()
+    await hub.add("meter-1", "meter-2", "meter-3")
+    await hub.stop()
+    hub.broker.stop()
+    kept = json.loads((hub.broker.folder / "dynamic-security.json").read_text())
+    kept["clients"] = [client for client in kept["clients"] if client["username"] != "meter-3"]
+    (hub.broker.folder / "dynamic-security.json").write_text(json.dumps(kept))
+    hub.broker.start()
+    await hub.revoke("meter-2")
+    await hub.database.write(lambda conn: conn.exec_driver_sql("DELETE FROM hub_broker_change"))  # an older backup
+    hub.start()
+    await hub.comes(hub_event_table, 1, kind="not-at-broker", device="meter-3")
+    await until(lambda: _written(hub, {"meter-1", "other"}))
+
+    async def gone() -> bool:
+        return "meter-2" not in hub.broker.users()
+
+    await until(gone)
+
+
+async def test_a_device_named_like_another_client_of_the_broker_does_not_become_it(hub: Hub) -> None:
+    """Nor does revoking the device remove that client."""
+    hub.start()
+    password = (await hub.add("other"))["other"]
+    with pytest.raises(aiomqtt.MqttError, match="authori"):
+        await _try(hub, "other", password)
+    await hub.comes(hub_event_table, 1, kind="not-at-broker", device="other")
+    await hub.revoke("other")
+    await hub.handed_over()
+    await _try(hub, "other", "somebody else's")
+
+
+async def test_one_of_two_processes_tells_the_broker_and_both_take(hub: Hub) -> None:
+    """Each message goes to one of them."""
+    second = Hub(hub.database, hub.broker, hub.key, client="second")
+    try:
+        hub.start()
+        password = (await hub.add("meter-1"))["meter-1"]
+        second.start()
+        async with device(hub.broker, "meter-1", password) as meter:
+            for minutes in range(20):
+                await meter.publish("hub/meter-1/readings", reading(1500, minutes), qos=1)
+        await hub.comes(hub_reading_table, 20)
+        assert await hub.count(hub_message_table) == 20
+        await hub.stop()  # the other one takes over what is to be told
+        await second.add("meter-2")
+    finally:
+        await second.stop()
+        await forget_session(second)
+
+
+async def test_registering_by_https_opens_the_broker_and_revoking_closes_it(
+    hub: Hub, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: an operator lists a device, it registers, publishes, gets another password, is revoked."""
+    port, ca_file = hub.broker.port, hub.broker.ca_file
+    url = f"mqtts://localhost:{port}"
+    settings = replace(config, mqtt_url=url, mqtt_password=HUB_PASSWORD, mqtt_ca_file=ca_file)
+    async with running(settings) as cloud:
+        await cloud.found()
+        login = await registered(cloud, "meter-1")
+        await until(lambda: _gone(cloud))
+        async with device(hub.broker, "meter-1", login.password) as meter:
+            await meter.publish("hub/meter-1/readings", reading(1500), qos=1)
+            await until(lambda: _read(cloud, 1))
+        reply = await cloud.call("POST", "/v1/hub/password", headers=login.headers)
+        new = reply.json["password"]
+        await until(lambda: _gone(cloud))
+        async with device(hub.broker, "meter-1", new) as meter:
+            await meter.publish("hub/meter-1/readings", reading(1500, 1), qos=1)
+            await until(lambda: _read(cloud, 2))
+        cloud.clock.forward(5)  # for so long a login is at hand
+        await until(lambda: _closed(cloud, login))  # by HTTPS too, since the new password was used
+        reply = await cloud.operator("POST", "riverside/devices/meter-1/revoke")
+        assert reply.status < 300, reply.json
+        await until(lambda: _gone(cloud))
+        with pytest.raises(aiomqtt.MqttError, match="authori"):
+            await _try(hub, "meter-1", new)
+
+
+async def _gone(cloud: Cloud) -> bool:
+    return await cloud.count(hub_broker_change_table) == 0
+
+
+async def _read(cloud: Cloud, count: int) -> bool:
+    return await cloud.count(hub_reading_table) == count
+
+
+async def _closed(cloud: Cloud, login: Login) -> bool:
+    return (await cloud.call("GET", "/v1/hub/device", headers=login.headers)).status == 401
+
+
+async def test_the_example_with_mosquitto_pub_works(hub: Hub) -> None:
+    """As it stands in the page for makers."""
+    program = hub.broker.program.parent / "mosquitto_pub"
+    if not program.exists():
+        pytest.skip("the machine has no mosquitto_pub")
+    hub.start()
+    password = (await hub.add("meter-1"))["meter-1"]
+    command: list[str | Path] = [
+        program,
+        "-h",
+        "localhost",
+        "-p",
+        str(hub.broker.port),
+        "--cafile",
+        hub.broker.ca_file,
+        "-V",
+        "mqttv5",
+    ]
+    command += ["-u", "meter-1", "-P", password, "-q", "1", "-t", "hub/meter-1/readings", "-m", reading(1500).decode()]
+    command += ["-D", "publish", "user-property", "sent", str(NOON_MS)]
+    done = await asyncio.to_thread(_run, command, hub.broker.environment)
+    assert done.returncode == 0, done.stderr
+    await hub.comes(hub_reading_table, 1)
+
+
+def _run(command: list[str | Path], environment: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command, env=environment, capture_output=True, check=False)
