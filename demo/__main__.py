@@ -1,9 +1,9 @@
-"""Starts the demo, or the house or a cable alone: `python -m demo [house | cable] --help`."""
+"""Starts the demo, or one of its programs alone: `python -m demo [house | cable | maker | street] --help`."""
 
 import asyncio
 import sys
 
-from .options import CableOptions, HouseOptions, parse
+from .options import CableOptions, HouseOptions, MakerOptions, StreetOptions, parse
 
 
 def main() -> int:
@@ -17,6 +17,14 @@ def main() -> int:
         from .cable import serve_cable
 
         return asyncio.run(serve_cable(options))
+    if isinstance(options, MakerOptions):
+        from .maker import serve_maker
+
+        return asyncio.run(serve_maker(options))
+    if isinstance(options, StreetOptions):
+        from .street import serve_street
+
+        return asyncio.run(serve_street())
     from .run import run
 
     return asyncio.run(run(options))

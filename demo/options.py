@@ -16,9 +16,10 @@ A measured house behind real Modbus servers, a real Home Assistant with the Comm
 started together on this machine. Half an hour of the house's data passes in one interval.
 
 Without --once everything stays up for you to look at, until Ctrl-C."""
+STREET = "The street's meter alone; it reads one line of JSON on standard input, see demo/street.py."
 EPILOG = """\
 `python -m demo house --help` explains how to run the house alone, for a Home Assistant of your own,
-`python -m demo cable --help` a V2G cable."""
+`python -m demo cable --help` a V2G cable, `python -m demo maker --help` a maker's cloud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,30 @@ class CableOptions:
     announce: bool = False
 
 
-def parse(arguments: Sequence[str]) -> Options | HouseOptions | CableOptions:
+@dataclass(frozen=True, slots=True)
+class MakerOptions:
+    """How a maker's cloud is to run; `begins_at` 0 is two days ago, a port of 0 is any free one."""
+
+    port: int = 0
+    begins_at: int = 0
+    offset_seconds: int = 4
+    page: int = 100
+    auth: str = "client_credentials"
+
+
+@dataclass(frozen=True, slots=True)
+class StreetOptions:
+    """The street's meter, which is told everything on standard input: a password is no argument."""
+
+
+def parse(arguments: Sequence[str]) -> Options | HouseOptions | CableOptions | MakerOptions | StreetOptions:
     """Read the command line; what cannot be understood ends the program with a line that says why."""
+    if arguments and arguments[0] == "maker":
+        return MakerOptions(**vars(_maker_parser().parse_args(arguments[1:])))
+    if arguments and arguments[0] == "street":
+        return StreetOptions(
+            **vars(argparse.ArgumentParser("demo street", description=STREET).parse_args(arguments[1:]))
+        )
     if arguments and arguments[0] == "cable":
         return CableOptions(**vars(_cable_parser().parse_args(arguments[1:])))
     if arguments and arguments[0] == "house":
@@ -176,6 +199,28 @@ def _cable_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--port", type=whole(0, 65_535), default=0, help="the port of Modbus TCP (default: a free one)")
     parser.add_argument("--announce", action="store_true", help="say by multicast DNS that it is there")
+    return parser
+
+
+def _maker_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="demo maker",
+        description="A maker's cloud alone, with OAuth2 and pages, for the hub to pull from; see demo/maker.py.",
+    )
+    parser.add_argument("--port", type=whole(0, 65_535), default=0, help="where it listens (default: a free port)")
+    parser.add_argument(
+        "--begins-at", type=whole(0, 2**33), default=0, metavar="S", help="first half hour in seconds since 1970"
+    )
+    parser.add_argument(
+        "--offset-seconds", type=whole(-86_400, 86_400), default=4, metavar="S", help="how far its clock is ahead"
+    )
+    parser.add_argument("--page", type=whole(1, 10_000), default=100, metavar="N", help="rows in one answer")
+    parser.add_argument(
+        "--auth",
+        choices=("client_credentials", "refresh_token"),
+        default="client_credentials",
+        help="which OAuth2 grant the description it prints uses",
+    )
     return parser
 
 

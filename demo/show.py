@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from . import visitor
+from . import supply, visitor
 from .cloud import Operator
 from .community import GRID_PRICES, MAIN_OWNER, OWNERS, earning_text, tariff_text
 from .errors import DemoError
@@ -47,6 +47,7 @@ def _say_addresses(stage: Stage, begins_at: int) -> None:
         f"  Cloud           {stage.cloud_url}   its interface is described at /openapi.json",
         f"  House           ten Modbus devices on {HOST}, from {interval_text(begins_at, 0)[:8]} UTC on",
         f"  Cable           {visitor.NAME}, another program, plugged in at the house; {earning_text()}",
+        f"  Street          {supply.NAME}, another program: no Home Assistant, it tells the hub by HTTPS",
         f"  Prices          {tariff_text()}",
         "  Stop with Ctrl-C." if not stage.options.once else f"  Ends after {ENOUGH} settled intervals.",
         "\nEnergy: positive is used, negative is supplied. Points: positive is earned, negative is paid.",
@@ -104,7 +105,8 @@ async def _prove(stage: Stage, operator: Operator, found: list[Settled]) -> None
             stage.progress.say(line)
     sums = prove([(settled.interval.grid_wh, settled.lines.values()) for settled in found], GRID_PRICES)
     cable = await visitor.earned(operator, start, end)
-    for line in ("", *visitor.earned_lines(cable)):
+    street = await supply.supplied(operator, start, end)
+    for line in ("", *visitor.earned_lines(cable), "", *supply.supplied_lines(street)):
         stage.progress.say(line)
     kept = await operator.proof()
     stage.progress.say(f"\nenergy: sum over owners and grid = {sums.energy_wh} Wh")

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from . import site, visitor
+from . import site, supply, visitor
 from .cable_remote import CableRemote
 from .cloud import Operator, wait_healthy
 from .community import COMMUNITY, DRIVER_NAME, OWNERS, pairing_code, set_up_community, welcome_driver
@@ -83,6 +83,8 @@ async def set_up(stage: Stage) -> tuple[Operator, int, CableRemote]:
     operator = await _start_cloud(stage)
     with step("House: ten Modbus devices listen"):
         house, devices, socket = await _start_house(stage)
+    with step("Street: its meter registers with the hub by its initial password, and measures"):
+        await supply.let_in(stage.children, operator, stage.cloud_url, seconds)
     with step(f"Cable: {DRIVER_NAME} comes by, plugs in, and the cloud knows her cable"):
         cable = await visitor.arrive(stage.children, seconds, socket)
         await visitor.register(operator, cable)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from demo.options import CableOptions, HouseOptions, Options, parse
+from demo.options import CableOptions, HouseOptions, MakerOptions, Options, parse
 
 
 def test_without_arguments_the_demo_stays_up_with_minutes_as_intervals() -> None:
@@ -25,6 +25,12 @@ def test_a_cable_can_run_alone() -> None:
     """`cable` says whose it is, and what car is behind it."""
     said = parse(["cable", "--serial", "CWC-7", "--user", "dora", "--energy-wh", "4800", "--speed", "360"])
     assert said == CableOptions(serial="CWC-7", user="dora", energy_wh=4800, speed=360)
+
+
+def test_a_makers_cloud_can_run_alone() -> None:
+    """`maker` says how its clock goes and how hubs are let in."""
+    said = parse(["maker", "--offset-seconds", "-7", "--auth", "refresh_token", "--page", "20"])
+    assert said == MakerOptions(offset_seconds=-7, auth="refresh_token", page=20)
 
 
 @pytest.mark.parametrize(
