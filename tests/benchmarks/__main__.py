@@ -5,7 +5,7 @@ from collections.abc import Callable
 import platform
 import sys
 
-from . import fraud, ingest, loop, netting, poll, posting, settlement
+from . import extract, fraud, hub, ingest, loop, mqtt, netting, poll, posting, pull, settlement
 from .figure import Figure, as_json, table
 
 type Measure = Callable[[argparse.Namespace], list[Figure]]
@@ -17,6 +17,10 @@ PARTS: dict[str, Measure] = {
     "poll": lambda options: poll.measure(options.seconds),
     "loop": lambda options: loop.measure(options.seconds, full=options.full),
     "netting": lambda options: netting.measure(options.seconds, options.seed),
+    "hub": lambda options: hub.measure(options.seconds),
+    "extract": lambda options: extract.measure(options.seconds),
+    "mqtt": lambda options: mqtt.measure(options.seconds),
+    "pull": lambda options: pull.measure(options.seconds),
     "fraud": lambda options: fraud.measure(options.seed, fraud.how_many(full=options.full)),
 }
 

@@ -1,7 +1,7 @@
 """Ingest through a real process: HTTP in, signature, durable, acknowledged; beside what verifying alone costs."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 import os
@@ -73,13 +73,13 @@ def verify_and_parse(made: Sequence[Signed], site: BenchSite) -> Callable[[], in
 
 
 @contextmanager
-def serving(folder: Path, database_url: str) -> Iterator[tuple[int, int]]:
-    """Run `python -m cloud serve` and yield its process id and port."""
+def serving(folder: Path, database_url: str, more: Mapping[str, str] | None = None) -> Iterator[tuple[int, int]]:
+    """Run `python -m cloud serve`, with more settings than it needs, and yield its process id and port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     named = {"DATABASE_URL": database_url, "KEY_FILE": f"{folder}/cloud.key", "PORT": str(port), "PUBLIC_URL": URL}
     named |= {"HOST": "127.0.0.1", "LOG_LEVEL": "WARNING"}
-    settings = {f"COMMONWATT_{name}": value for name, value in named.items()}
+    settings = {f"COMMONWATT_{name}": value for name, value in (named | dict(more or {})).items()}
     command = [sys.executable, "-m", "cloud", "serve"]
     process = subprocess.Popen(command, env=settings | {"PYTHONPATH": str(ROOT), "PATH": os.defpath}, cwd=folder)
     try:
@@ -113,7 +113,7 @@ def peak_mib_of(pid: int) -> float:
 class Sender:
     """Sends prepared batches over keep-alive connections, each site's in order, and times every answer."""
 
-    def __init__(self, port: int, sites: Sequence[BenchSite]) -> None:
+    def __init__(self, port: int, sites: Sequence[object]) -> None:
         """Know where to send, and for whom."""
         self._port = port
         self._sites = sites
@@ -164,7 +164,7 @@ def prepared(sites: Sequence[BenchSite], batches: int, readings: int, random: Ra
 
 
 async def load(
-    pid: int, port: int, sites: Sequence[BenchSite], made: Sequence[Sequence[bytes]], per_second: float | None = None
+    pid: int, port: int, sites: Sequence[object], made: Sequence[Sequence[bytes]], per_second: float | None = None
 ) -> Load:
     """Send what is prepared and measure."""
     sender, before, begun = Sender(port, sites), cpu_s(pid), time.perf_counter()

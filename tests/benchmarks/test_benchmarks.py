@@ -5,17 +5,23 @@ from pathlib import Path
 from random import Random
 import subprocess
 import sys
+import time
 
 import numpy as np
+import pytest
 
 from cloud.database import Database
+from cloud.hub.formats.book import book_with, read
+from cloud.hub.formats.builtin import BUILT_IN
+from cloud.hub.messages.message import Arrived as Message, Parsed, Sender
+from cloud.hub.messages.store import keep_all
 from cloud.ingest import store
 from cloud.ingest.arrivals.arrival import Arrival, Evidence
 from cloud.settlement.engine.nets import net
 from cloud.settlement.engine.shares import share
 from cloud.wire import detached_parts, digest, parse_batch
 
-from . import netting, posting, settlement
+from . import extract, hub, netting, posting, settlement
 from .figure import Figure, as_json, table
 from .sites import make_cloud
 
@@ -64,6 +70,35 @@ def test_posting_and_netting_run() -> None:
     """On small sizes, so that what they call still is what is called."""
     assert {figure.unit for figure in posting.measure(0.01, 1)} == {"postings/s"}
     assert {figure.unit for figure in netting.measure(0.01, 1)} == {"µs"}
+
+
+def test_the_messages_that_are_made_up_are_stored_whole(tmp_path: Path) -> None:
+    """Every reading of every size is new, and so it is in the next message."""
+    url = f"sqlite:///{tmp_path}/cloud.db"
+    [device] = hub.make_hub(url, tmp_path / "cloud.key", 1)
+    sender = Sender(hub.COMMUNITY, device.device, {device.device: device.device}, device.device)
+    database, received_ms = Database(url), time.time_ns() // 1_000_000
+    for readings in (*hub.SIZES, 300):
+        raw = device.next(readings)
+        parsed = read(book_with(BUILT_IN.values()), raw, received_ms)
+        assert isinstance(parsed, Parsed)
+        with database.engine.begin() as conn:
+            [taken] = keep_all(conn, [Message(sender, "push", received_ms, raw, parsed)])
+        assert (taken.stored, taken.faults) == (readings, ())
+    database.dispose()
+    assert hub.insert_limit(tmp_path, 0.01) > 0
+
+
+def test_what_is_extracted_is_what_the_limit_selects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every reading that is filled in, and nothing else."""
+    monkeypatch.setattr(extract, "INSTANTS", 100)
+    monkeypatch.setattr(extract, "ROWS", 100 * hub.DEVICES * len(extract.QUANTITIES))
+    url = f"sqlite:///{tmp_path}/cloud.db"
+    hub.make_hub(url, tmp_path / "cloud.key")
+    database = Database(url)
+    assert extract.fill(database, tmp_path / "cloud.key").count(".") == 2
+    database.dispose()
+    assert extract.select_limit(tmp_path, 0.01) > 0
 
 
 LOOP = """
