@@ -10,10 +10,12 @@ from cloud.wire import (
     BODY_BYTES_MAX,
     GENESIS,
     ISLAND,
+    TELEMETRY_QUANTITIES,
     Batch,
     Incident,
     Intervals,
     TapColumns,
+    Telemetry,
     Tree,
     TreeTap,
     WireError,
@@ -54,6 +56,8 @@ def batches(draw: st.DrawFn) -> Batch:
     incidents = st.lists(
         st.builds(Incident, times, identifiers, st.none() | identifiers, st.none() | printable), max_size=3
     )
+    values = st.dictionaries(st.sampled_from(sorted(TELEMETRY_QUANTITIES)), st.integers(1 - 2**53, 2**53 - 1))
+    telling = st.builds(Telemetry, times, identifiers, values, st.just("") | identifiers)
     return Batch(
         site=draw(identifiers),
         epoch=draw(st.integers(1, 9)),
@@ -62,6 +66,7 @@ def batches(draw: st.DrawFn) -> Batch:
         made_at=draw(times),
         intervals=Intervals(start, seconds, count, draw(st.integers(1, 99)), taps),
         incidents=tuple(draw(incidents)),
+        telemetry=tuple(draw(st.lists(telling, max_size=3))),
     )
 
 
@@ -123,6 +128,14 @@ def altered(change: dict[str, Any]) -> bytes:
             "batch.incidents",
         ),
         ({"incidents": {}}, "batch.incidents"),
+        ({"telemetry": {}}, "batch.telemetry"),
+        ({"telemetry": [{"at_ms": 5, "tap": "T1", "values": {}}] * 1001}, "batch.telemetry"),
+        ({"telemetry": ["x"]}, "batch.telemetry"),
+        ({"telemetry": [{"at_ms": -1, "tap": "T1", "values": {}}]}, "batch.telemetry.at_ms"),
+        ({"telemetry": [{"at_ms": 5, "tap": "", "values": {}}]}, "batch.telemetry.tap"),
+        ({"telemetry": [{"at_ms": 5, "tap": "T1", "point": "", "values": {}}]}, "batch.telemetry.point"),
+        ({"telemetry": [{"at_ms": 5, "tap": "T1"}]}, "batch.telemetry.values"),
+        ({"telemetry": [{"at_ms": 5, "tap": "T1", "values": {"power": True}}]}, "batch.telemetry.values.power"),
     ],
 )
 def test_a_wrong_member_is_named(change: dict[str, Any], where: str) -> None:
