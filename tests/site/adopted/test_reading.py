@@ -86,6 +86,24 @@ async def test_an_inverted_power_is_positive_while_energy_is_taken(hass: HomeAss
     assert (await device.async_read()).raw.power_w == -2500
 
 
+async def test_the_powers_of_the_phases_are_turned_with_the_whole(hass: HomeAssistant) -> None:
+    """Or a roof that gives 2.5 kW would be said to take 900 W on each of its wires."""
+    show(hass, "sensor.energy", 1, "kWh")
+    show(hass, "sensor.solar", 2.7, "kW")
+    show(hass, "sensor.solar_l1", 900, "W")
+    show(hass, "sensor.volts", 231, "V")
+    device = adopted(
+        hass,
+        export_entity="sensor.energy",
+        power_entity="sensor.solar",
+        power_l1_w="sensor.solar_l1",
+        voltage_l1_v="sensor.volts",
+        inverted=True,
+    )
+    answer = await device.async_read()
+    assert (answer.raw.power_w, answer.values) == (-2700, {"power_l1_w": -900, "voltage_l1_v": 231})
+
+
 async def test_two_powers_become_one_with_a_sign(hass: HomeAssistant) -> None:
     """Some meters tell what is taken and what is given apart; with one of them away neither is known."""
     show(hass, "sensor.energy", 1, "kWh")

@@ -32,8 +32,8 @@ NAMED_MAX = 10  # words, and other counters, that the log names: more of them ar
 class Adoption:
     """Which entities tell of a device: registry ids, or entity ids of entities that are in no registry, by slot.
 
-    `inverted` is a power (and a set-point) that is positive while energy is given back. `direction` is which way energy
-    can flow; None is what the energy entities say, and the sign of the power where there are none.
+    `inverted` is a power (its phases', a set-point) that is positive while energy is given back. `direction` is which
+    way energy can flow; None is what the energy entities say, and the sign of the power where there are none.
     """
 
     kind: Kind
@@ -67,6 +67,7 @@ class Adoption:
 
 
 _ENERGY: Mapping[Side, SlotName] = {"import": "import_entity", "export": "export_entity"}
+TURNED: frozenset[SlotName] = frozenset({"set_point_w", "power_l1_w", "power_l2_w", "power_l3_w"})
 _POWER: Mapping[SlotName, int] = {"power_entity": 1, "export_power_entity": -1}
 
 
@@ -228,7 +229,7 @@ class AdoptedDevice:
         value = number_of(state, slot)
         if slot.name == "soc_percent" and not 0 <= value <= PERCENT_MAX:
             return None
-        return -value if slot.name == "set_point_w" and self._adoption.inverted else value
+        return -value if slot.name in TURNED and self._adoption.inverted else value
 
     def _charger_state(self, state: State) -> ChargerState | None:
         entry = er.async_get(self._hass).async_get(state.entity_id)
