@@ -12,6 +12,9 @@ from homeassistant.helpers.template import Template
 import pytest
 import yaml
 
+from cloud.doors import ENDPOINTS
+from cloud.hub.quantity import MEASURES
+
 from .checks import profiles, scale
 from .checks.reading import leaves
 
@@ -162,3 +165,37 @@ def test_every_action_has_an_example() -> None:
         fields = actions[name]["fields"]
         assert data.keys() <= fields.keys()
         assert {field for field, schema in fields.items() if schema.get("required")} <= data.keys()
+
+
+HUB = ROOT / "docs" / "hub"
+MENTIONED = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/v1/[\w{}/.…-]+)")
+
+
+def test_every_page_of_the_hub_is_in_its_index() -> None:
+    """Nobody has to guess that a page exists."""
+    listed = set(LINK.findall((HUB / "index.md").read_text()))
+    assert {path.name for path in HUB.glob("*.md")} - {"index.md"} <= listed
+
+
+def test_the_table_of_quantities_is_that_of_the_hub() -> None:
+    """Every word with its unit and shape, in the same order."""
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.+) \| (register|interval|instant) \|$", (HUB / "index.md").read_text(), re.MULTILINE
+    )
+    assert rows == [(quantity.value, measure.unit, measure.shape) for quantity, measure in MEASURES.items()]
+
+
+@pytest.mark.parametrize("path", sorted(HUB.glob("*.md")), ids=lambda path: path.name)
+def test_json_in_the_hub_s_pages_is_json(path: Path) -> None:
+    """What is shown can be copied; `…` stands for what is left out."""
+    for language, code in FENCE.findall(path.read_text()):
+        if language == "json":
+            json.loads(re.sub(r"\[…\]", "[]", code))
+
+
+@pytest.mark.parametrize("path", sorted(HUB.glob("*.md")), ids=lambda path: path.name)
+def test_the_hub_s_pages_name_endpoints_that_are_there(path: Path) -> None:
+    """With the method, whatever stands for the names in it."""
+    known = [(each.method, re.sub(r"{\w+}", r"[^/]+", each.path)) for each in ENDPOINTS]
+    for method, found in MENTIONED.findall(path.read_text()):
+        assert any(verb == method and re.fullmatch(pattern, found.rstrip(".")) for verb, pattern in known), found
