@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m cloud",
         description="The settlement house. Settings come from COMMONWATT_DATABASE_URL, _KEY_FILE, _HOST, _PORT, "
-        "_PUBLIC_URL, _LOG_LEVEL and _PROXIES.",
+        "_PUBLIC_URL, _LOG_LEVEL, _PROXIES and those that docs/cloud.md lists.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="answer requests and run the jobs until told to stop")

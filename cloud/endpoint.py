@@ -1,6 +1,6 @@
 """An endpoint as a value: its name, who may call it, what it reads and answers. Routes and OpenAPI are made from it.
 
-How a room uses it. Its `http.py` exports `ENDPOINTS`; `app.py` registers them and nothing else needs to be told:
+How a room uses it. Its `http.py` exports `ENDPOINTS`; `doors.py` lists them and nothing else needs to be told:
 
     async def get_balances(request: web.Request) -> web.Response:
         community = request.match_info["community"]
@@ -28,6 +28,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from .database import Database
 from .errors import FORBIDDEN, MALFORMED, NOT_AUTHORISED, ProblemKind, Refused
@@ -38,6 +39,7 @@ from .wire.strict import IDENTIFIER, load
 DATABASE = web.AppKey("database", Database)
 PUBLIC_URL = web.AppKey("public_url", str)  # what the cloud is called from outside; issuer of its tokens
 PROXIES = web.AppKey("proxies", int)  # how many proxies of our own stand before this process
+TIME_BEGINS = r"^\d{4}-\d\d-\d\dT"  # the pattern of a time, which few people can read
 CLOCK_MS: web.AppKey[Callable[[], int]] = web.AppKey("clock_ms")  # milliseconds since 1970; tests set their own
 PAGE_MAX = 1000  # items in one answer
 # names in a path that must be identifiers
@@ -165,23 +167,35 @@ async def raw_body(request: web.Request) -> bytes:
 
 async def body_of[M: BaseModel](request: web.Request, model: type[M]) -> M:
     """Return the JSON body as this model, or refuse it naming the members that are wrong."""
-    return _validated(model, load(await request.read()))
+    return _validated(model, load(await request.read()), "body")
 
 
 def query_of[M: BaseModel](request: web.Request, model: type[M]) -> M:
     """Return the query as this model, or refuse it naming the members that are wrong."""
     if len(request.query) != len(set(request.query)):
         raise Refused(MALFORMED, "a query names a member twice")
-    return _validated(model, dict(request.query))
+    return _validated(model, dict(request.query), "query")
 
 
-def _validated[M: BaseModel](model: type[M], data: Mapping[str, Any]) -> M:
+def _validated[M: BaseModel](model: type[M], data: Mapping[str, Any], whole: str) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        # what was sent is not repeated: it may hold a secret
-        wrong = [f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors()[:5]]
-        raise Refused(MALFORMED, "; ".join(wrong)[:500]) from None
+        raise Refused(MALFORMED, wrong_members(error, whole)[:500]) from None
+
+
+def wrong_members(error: ValidationError, whole: str, most: int = 5) -> str:
+    """Return which members are wrong and why; `whole` names what holds them. What was sent is not repeated.
+
+    It may hold a secret.
+    """
+    return "; ".join(f"{'.'.join(map(str, item['loc'])) or whole}: {_why(item)}" for item in error.errors()[:most])
+
+
+def _why(item: ErrorDetails) -> str:
+    if item["type"] == "string_pattern_mismatch" and item["ctx"]["pattern"].startswith(TIME_BEGINS):
+        return "must be a time like 2026-11-21T12:00:00Z"
+    return item["msg"].removeprefix("Value error, ")
 
 
 def answer(message: Any, status: int = 200) -> web.Response:

@@ -158,8 +158,10 @@ class World:
         """Yield every endpoint that asks for a token, each caller, each target, and whether the door shall open."""
         for endpoint in ENDPOINTS:
             for caller in self.callers if endpoint.scopes else ():
-                for target, values in self.targets.items():
-                    yield endpoint, caller, target, opens(endpoint, caller, values)
+                # whose scope does not open it is shut out before anything in the path is looked at
+                targets = self.targets if caller.scope in endpoint.scopes else ("own", "no such community")
+                for target in targets:
+                    yield endpoint, caller, target, opens(endpoint, caller, self.targets[target])
 
     async def knock(self, endpoint: Endpoint, caller: Caller, target: str, **others: str) -> Reply:
         """Call an endpoint about a target, with a body that says nothing."""

@@ -1,12 +1,16 @@
 """Where the broker is and as whom the hub logs in there. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from cloud.config import Config
+from cloud.principal import CloudKey
+from cloud.wire import base64url
 
 PORT_TLS = 8883
 PORT = 1883
+SESSION = "broker session"  # what the key is derived for
+SESSION_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Address:
     tls: bool
     user: str
     password: str = field(repr=False)
-    client: str
+    client: str = field(repr=False)
     ca_file: str | None = None
 
 
@@ -37,3 +41,12 @@ def address_of(config: Config) -> Address | None:
         client=config.mqtt_client,
         ca_file=None if config.mqtt_ca_file is None else str(config.mqtt_ca_file),
     )
+
+
+def with_session(address: Address, key: CloudKey) -> Address:
+    """Return an address whose session has a name that nobody guesses, the same after every restart.
+
+    The broker gives a session to whoever shows its name: a device could end ours, with all that waits in it.
+    """
+    mark = base64url(key.derive(SESSION)[:SESSION_BYTES])
+    return replace(address, client=f"{address.client}-{mark}")

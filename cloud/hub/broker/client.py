@@ -41,7 +41,7 @@ class Published:
     """Something that stands on a topic, and what its sender said with it.
 
     `sent_ms` is what its clock showed, `correlation` a mark of its own that goes back with the answer. `number` is the
-    broker's, for the acknowledgement.
+    broker's, for the acknowledgement. `retained`: it was said before, whenever that was.
     """
 
     topic: str
@@ -50,6 +50,7 @@ class Published:
     number: int
     sent_ms: int | None = None
     correlation: bytes | None = None
+    retained: bool = False
 
 
 class Inbox(asyncio.Queue[Message]):
@@ -149,6 +150,7 @@ def _read(message: Message) -> Published:
         message.mid,
         int(sent) if SENT_TEXT.fullmatch(sent) else None,
         correlation if isinstance(correlation, bytes) else None,
+        message.retain,
     )
 
 

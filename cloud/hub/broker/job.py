@@ -15,7 +15,7 @@ from cloud.hub.events.store import add_events
 from cloud.hub.messages.job import Intake
 from cloud.principal import CloudKey
 
-from .address import Address
+from .address import Address, with_session
 from .arrivals.job import Arrivals
 from .arrivals.log import Log
 from .client import BrokerAway, Connection, Published, connected, tls_context
@@ -40,7 +40,7 @@ class BrokerWork:
     ) -> None:
         """Begin away from the broker; raises ConfigError where its certificate cannot be checked."""
         self._database = database
-        self._address = address
+        self._address = with_session(address, key)
         self._clock_ms = clock_ms
         self._tls: ssl.SSLContext | None = tls_context(address)
         self._log = Log()
@@ -74,6 +74,7 @@ class BrokerWork:
 
     async def _stay(self, connection: Connection) -> None:
         """Read and hand over until the connection ends. What waits in our session comes before we have subscribed."""
+        self._arrivals.behind()
         tasks = [asyncio.create_task(self._take_all(connection), name="mqtt take")]
         try:
             await connection.subscribe()

@@ -1,7 +1,8 @@
 """Reads the broker's own log: who was let in, that somebody was not, and that it had to drop messages. Pure.
 
 Mosquitto 2.0 does not say whom it refused, and a connected client chooses its own client id, which stands in the
-middle of the line. So only the end of a line is believed, which the broker writes itself.
+middle of the line. So only the end of a line is believed, which the broker writes itself; and no end at all of a line
+so long that the broker has cut it off: it may end within the id.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Literal
 from cloud.wire.strict import IDENTIFIER
 
 LOG = "$SYS/broker/log/N"  # notices
-LINE_LETTERS_MAX = 2000
+LINE_BYTES_MAX = 900  # Mosquitto 2.0 cuts off after 999
 
 LET_IN = re.compile(
     r"\d+: New client connected from (?P<address>[0-9A-Fa-f.:]{2,45}) as .*"
@@ -33,7 +34,9 @@ class Line:
 
 def told_by(raw: bytes) -> Line | None:
     """Return what a line tells; None for lines about anything else."""
-    text = raw[:LINE_LETTERS_MAX].decode(errors="replace")
+    if len(raw) > LINE_BYTES_MAX:
+        return None
+    text = raw.decode(errors="replace")
     if found := LET_IN.fullmatch(text):
         user = found["user"]
         return Line("let-in", user, found["address"].rpartition(":")[0]) if IDENTIFIER.fullmatch(user) else None

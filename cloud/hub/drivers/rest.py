@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from cloud.endpoint import Body
 from cloud.hub.pull.auth import SECRETS, Auth, Name, NoAuth, Shown, Text, Url, shown, urls_of
 from cloud.hub.pull.driver import Answer, Driver, Pulled, PullFailed, Round
+from cloud.hub.pull.headers import onward
 from cloud.hub.pull.paging import (
     PAGES_MAX,
     CursorPaging,
@@ -168,7 +169,7 @@ async def _ask(
     url = filled_url(description.url, description.query, values)
     headers = {**description.headers, **show.headers}
     if link is not None:
-        url = urljoin(url, link)
+        url = onward(url, link)
         if urlsplit(url)[:2] != urlsplit(description.url)[:2]:
             raise PullFailed("redirected", "the next page is said to lie at another server")
     url = with_query(url, show.query)

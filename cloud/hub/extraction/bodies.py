@@ -1,6 +1,6 @@
 """What may be asked of the record, and how it is answered, as OpenAPI shows it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 import re
 from typing import Annotated, Any, Literal, Self
@@ -44,15 +44,18 @@ def time_ms(text: str) -> int:
     return found
 
 
-def listed(text: str | None, most: int, known: Callable[[str], Any]) -> frozenset[str] | None:
-    """Read names with commas between them; raises ValueError where one is not known."""
+def listed(
+    text: str | None, most: int, known: Callable[[str], Any], words: Iterable[str] = ()
+) -> frozenset[str] | None:
+    """Read names with commas between them; raises ValueError, with the known `words`, where one is not known."""
     if text is None:
         return None
     names = text.split(",")
     if len(names) > most:
         raise ValueError(f"names more than {most}")
     if not all(map(known, names)):
-        raise ValueError("holds a name that is none")
+        told = f"; known are {', '.join(words)}" if words else ""
+        raise ValueError(f"holds a name that is none{told}")
     return frozenset(names)
 
 
@@ -85,7 +88,7 @@ class SelectionQuery(Query):
             area = named("radius", circle_of, self.radius)
         return {
             "devices": named("device", lambda text: listed(text, DEVICES_MAX, IDENTIFIER.fullmatch), self.device),
-            "kinds": named("kind", lambda text: listed(text, len(KINDS), KINDS.__contains__), self.kind),
+            "kinds": named("kind", lambda text: listed(text, len(KINDS), KINDS.__contains__, KINDS), self.kind),
             "quantities": named("quantity", _quantities, self.quantity),
             "site": self.site,
             "area": area,
@@ -93,7 +96,7 @@ class SelectionQuery(Query):
 
 
 def _quantities(text: str | None) -> frozenset[str] | None:
-    return listed(text, len(Quantity), MEASURES.__contains__)
+    return listed(text, len(Quantity), MEASURES.__contains__, MEASURES)
 
 
 def named[T, R](name: str, read: Callable[[T], R], text: T) -> R:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from cloud.endpoint import Body
+from cloud.hub.events.table import moment_text
 from cloud.hub.messages.bodies import FaultItem
 from cloud.hub.messages.message import Fault
 from cloud.hub.quantity import MEASURES
@@ -150,7 +151,6 @@ def own_item(own: Format) -> VersionItem:
 
 def dry_reading(reading: Reading, row: int | None) -> DryReading:
     """Return a reading as a dry run shows it."""
-    seconds, ms = divmod(reading.measured_ms, 1000)
     return DryReading(
         row=row,
         device=reading.device,
@@ -158,7 +158,7 @@ def dry_reading(reading: Reading, row: int | None) -> DryReading:
         quantity=reading.quantity.value,
         unit=MEASURES[reading.quantity].unit,
         value=reading.value,
-        measured_at=time_text(seconds).replace("Z", f".{ms:03}Z"),
+        measured_at=moment_text(reading.measured_ms),
         measured_ms=reading.measured_ms,
         seconds=reading.seconds,
         timed=reading.timed,

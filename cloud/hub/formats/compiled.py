@@ -1,6 +1,7 @@
 """A definition made ready: its paths, times and units looked up once, then run over the rows of a message. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ from .finding import matcher
 from .gathered import DEVICE_LETTERS_MAX, POINT_LETTERS_MAX, Gathered, wrong_name
 from .members import Clock, Getter, MemberError, Number, Place, clock, getter, member, numbers_of, text_of
 from .path import DefinitionError
-from .tables import Table, Tabled, binary_table, csv_table, json_table, plain_name
+from .tables import Table, Tabled, binary_table, columns_like, csv_table, json_table, plain_name
 from .times import Told
 from .units import NoNumber, Unit, shortened, unit_of, whole_of
 
@@ -43,6 +44,7 @@ class Value:
     point: Getter | None
     clock: Clock | None
     ends: bool  # the time told is the end of the interval
+    in_order: bool  # a time that comes twice is told by the rows of the same series before it
 
 
 def compiled(code: str, version: int, definition: Definition, *, built_in: bool = False) -> Format:
@@ -146,6 +148,7 @@ def _value(rule: ValueRule, definition: Definition, where: str) -> Value:
         point=optional(rule.point or definition.point, f"{where}.point" if rule.point else "point"),
         clock=clock(time, parse, f"{where}.time" if rule.time else "time") if time is not None else None,
         ends=time is not None and time.label == "end" and MEASURES[rule.quantity].shape == "interval",
+        in_order=time is not None and time.ambiguous == "in-order",
     )
 
 
@@ -218,19 +221,16 @@ def _note(wrong: MemberError, place: Place, into: Gathered) -> None:
 
 
 def _columns(pattern: tuple[str, str], place: Place, table: Table) -> list[tuple[str, str]]:
-    before, behind = pattern
-    names: Mapping[str, Any] | tuple[str, ...] = table.columns or (place.row if isinstance(place.row, dict) else ())
-    return [
-        (name, name[len(before) : len(name) - len(behind)])
-        for name in names
-        if name.startswith(before)
-        and name.endswith(behind)
-        and len(name) > len(before) + len(behind)
-        and name in place.row
-    ]
+    if table.columns is None:
+        return columns_like(pattern, place.row if isinstance(place.row, dict) else ())
+    if pattern not in place.once:
+        place.once[pattern] = columns_like(pattern, table.columns)
+    return [(name, part) for name, part in place.once[pattern] if name in place.row]
 
 
 def _take_one(value: Value, place: Place, seen: Any, into: Gathered) -> None:
+    if value.in_order:
+        _take_turn(value, place)
     if seen is None or text_of(seen) in value.missing:
         return
     read = value.number(seen)
@@ -250,6 +250,17 @@ def _take_one(value: Value, place: Place, seen: Any, into: Gathered) -> None:
     point = _name(value.point, place, POINT_LETTERS_MAX, "point")
     reading = Reading(device, point, value.quantity, told.at_ms, seconds, whole, told.timed)
     into.add(place.number, value.where, reading)
+
+
+def _take_turn(value: Value, place: Place) -> None:
+    """Let a row have its turn among those of its device, point and quantity, even if no value stands in it."""
+    assert value.clock is not None
+    place.series = ()
+    with suppress(MemberError):  # said of the value, where one stands there
+        device = _name(value.device, place, DEVICE_LETTERS_MAX, "device")
+        point = _name(value.point, place, POINT_LETTERS_MAX, "point")
+        place.series = (value.where, place.part, device, point)
+        value.clock(place)
 
 
 def _power(value: Value, place: Place) -> int:

@@ -145,8 +145,8 @@ class TimeRule(Body):
 
     `form` is `rfc3339`, `epoch_s`, `epoch_ms` or a `strptime` text. A time without an offset is one of `zone`, or is
     `offset_path` seconds ahead of UTC. An hour that the clocks repeat is told by `ambiguous`; `in-order` believes that
-    rows follow one another. `label` says whether the time of what is about an interval is its start or its end.
-    `optional`: where a row has no time, it is that of receipt.
+    the rows of a device, point and quantity follow one another. `label` says whether the time of what is about an
+    interval is its start or its end. `optional`: where a row has no time, it is that of receipt.
     """
 
     path: Path

@@ -24,25 +24,40 @@ from .units import NoNumber, number_of, shortened
 
 TIME_LETTERS_MAX = 60
 
+type TimeKey = tuple[int, tuple[str, ...]]  # the rule of a time, and the series where times are told in order
+
 
 @dataclass(slots=True)
 class Place:
-    """Where in a message we are: its row, what it stands in, the message, and the time of the row before."""
+    """Where in a message we are: its row, what it stands in, the message, and the times of the rows before."""
 
     message: Any
     number: int = 0
     row: Any = None
     outer: Any = None
     part: str = ""  # what `*` stands for in the name of the column
-    before_ms: dict[int, int] = field(default_factory=dict)
-    told: dict[int, Told | None] = field(default_factory=dict)  # the times of this row, by their rule
+    series: tuple[str, ...] = ()  # whose times follow one another
+    before_ms: dict[TimeKey, int] = field(default_factory=dict)
+    told: dict[TimeKey, Told | None] = field(default_factory=dict)  # the times of this row
     wrong: set[tuple[str, str]] = field(default_factory=set)  # what was said of this row already
+    once: dict[Any, Any] = field(default_factory=dict)  # what is the same for every row, by what looked it up
 
     def enter(self, number: int, row: Any, outer: Any) -> None:
         """Go to a row."""
         self.number, self.row, self.outer = number, row, outer
         self.told.clear()
         self.wrong.clear()
+
+    def found(self, find: Finder) -> Any:
+        """Return what is found in the message, looked for once however many rows ask; raises UnfindableError."""
+        if find not in self.once:
+            try:
+                self.once[find] = find(self.message)
+            except UnfindableError as error:
+                self.once[find] = error
+        if isinstance(self.once[find], UnfindableError):
+            raise UnfindableError(str(self.once[find]))
+        return self.once[find]
 
 
 class MemberError(ValueError):
@@ -79,7 +94,7 @@ def getter(path: str, of: Of, parse: Parse, where: str) -> Getter:
 
     def get(place: Place) -> Any:
         try:
-            return find(place.row if of == "row" else place.outer if of == "outer" else place.message)
+            return place.found(find) if of == "message" else find(place.row if of == "row" else place.outer)
         except UnfindableError as error:
             raise MemberError("wrong-shape", where, str(error)) from None
 
@@ -146,17 +161,18 @@ def numbers_of(parse: Parse) -> Number:
 
 def clock(rule: TimeRule, parse: Parse, where: str) -> Clock:
     """Return what tells the time of a row, reckoned once for all its values; raises DefinitionError."""
-    key = id(rule)
+    name, ordered = id(rule), rule.ambiguous == "in-order"
     found = getter(rule.path, rule.of, parse, f"{where}.path")
     then = getter(rule.then, rule.of, parse, f"{where}.then") if rule.then is not None else None
     as_ms = _reckoner(rule, parse, where)
 
     def tell(place: Place) -> Told | None:
+        key = (name, place.series if ordered else ())
         if key not in place.told:
-            place.told[key] = reckon(place)
+            place.told[key] = reckon(place, key)
         return place.told[key]
 
-    def reckon(place: Place) -> Told | None:
+    def reckon(place: Place, key: TimeKey) -> Told | None:
         value = found(place)
         if value is None or value == "":
             if rule.optional:
@@ -165,7 +181,7 @@ def clock(rule: TimeRule, parse: Parse, where: str) -> Clock:
         if then is not None:
             value = f"{text_of(value)} {text_of(then(place))}"
         try:
-            at_ms = as_ms(value, place)
+            at_ms = as_ms(value, place, place.before_ms.get(key))
         except NoTimeError as error:
             raise MemberError(error.reason, where, str(error)) from None
         except ValueError, OverflowError:
@@ -177,13 +193,13 @@ def clock(rule: TimeRule, parse: Parse, where: str) -> Clock:
     return tell
 
 
-def _reckoner(rule: TimeRule, parse: Parse, where: str) -> Callable[[Any, Place], int]:
+def _reckoner(rule: TimeRule, parse: Parse, where: str) -> Callable[[Any, Place, int | None], int]:
     texts = texts_of(rule.form, f"{where}.form")
     zone = zone_of(rule.zone, f"{where}.zone") if rule.zone is not None else None
     if texts is None:
         if zone is not None or rule.period is not None or rule.offset_path is not None:
             raise DefinitionError(where, f"{rule.form} needs neither zone nor period")
-        return lambda value, _: from_number(value, rule.form)
+        return lambda value, _, __: from_number(value, rule.form)
     offset = None
     if rule.offset_path is not None:
         offset = getter(rule.offset_path, "message", parse, f"{where}.offset_path")
@@ -191,9 +207,9 @@ def _reckoner(rule: TimeRule, parse: Parse, where: str) -> Callable[[Any, Place]
         if zone is None:
             raise DefinitionError(f"{where}.zone", "a period of the local day needs the zone of the day")
         period, number = rule.period, getter(rule.period.path, rule.of, parse, f"{where}.period.path")
-        return lambda value, place: at_period(texts(_text(value)), zone, number(place), period.minutes, period.first)
+        return lambda value, place, _: at_period(texts(_text(value)), zone, number(place), period.minutes, period.first)
 
-    def as_ms(value: Any, place: Place) -> int:
+    def as_ms(value: Any, place: Place, before_ms: int | None) -> int:
         at = texts(_text(value))
         if at.tzinfo is not None:
             return ms_of(at)
@@ -201,7 +217,7 @@ def _reckoner(rule: TimeRule, parse: Parse, where: str) -> Callable[[Any, Place]
             return shifted_ms(at, offset(place))
         if zone is None:
             raise NoTimeError("no-zone", f"{shortened(_text(value))} has no offset, and the format names no zone")
-        return local_ms(at, zone, rule.ambiguous, place.before_ms.get(id(rule)))
+        return local_ms(at, zone, rule.ambiguous, before_ms)
 
     return as_ms
 

@@ -1,10 +1,10 @@
 """From a message to its rows: JSON lists, lists side by side, tables of text, binary records. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 import csv
 from dataclasses import dataclass
 import io
-from itertools import islice
+from itertools import islice, pairwise
 import struct
 from typing import Any
 import unicodedata
@@ -147,6 +147,23 @@ def _check_header(header: tuple[str, ...], needed: frozenset[str]) -> None:
     for name in sorted(needed):
         if header.count(name) > 1:
             raise UnreadableError("column-twice", f"the table has two columns {shortened(name)}", name)
+
+
+def columns_like(pattern: tuple[str, str], names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the columns between whose two ends something stands, and what; raises UnreadableError for one told twice.
+
+    Of two columns of one name nobody can tell which is meant.
+    """
+    before, behind = pattern
+    found = [
+        (name, name[len(before) : len(name) - len(behind)])
+        for name in names
+        if name.startswith(before) and name.endswith(behind) and len(name) > len(before) + len(behind)
+    ]
+    for (name, _), (following, _) in pairwise(sorted(found)):
+        if name == following:
+            raise UnreadableError("column-twice", f"the table has two columns {shortened(name)}", shortened(name))
+    return found
 
 
 def _cells(lines: Iterator[list[str]], header: tuple[str, ...] | None) -> Iterator[tuple[Any, Any]]:

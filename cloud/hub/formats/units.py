@@ -100,6 +100,7 @@ UNITS: dict[Quantity, dict[str, Unit]] = {
 OTHER_NAMES = {
     "Celsius": "°C",
     "celsius": "°C",
+    "Celcius": "°C",  # so in OCPP 1.6
     "C": "°C",
     "Fahrenheit": "°F",
     "F": "°F",

@@ -1,7 +1,7 @@
 """Takes messages by HTTPS, from devices themselves or uploaded by staff, and shows what became of them."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 import json
 from typing import Any, assert_never
@@ -81,12 +81,14 @@ def taken_answer(taken: Taken) -> TakenAnswer:
 
 def _told(faults: Sequence[Fault]) -> str:
     """Return the first faults in one line."""
-    told = [
-        f"{'' if fault['row'] is None else f'row {fault["row"]}: '}{fault['reason']} {fault['where']}: {fault['why']}"
-        for fault in plain_faults(faults[:3])
-    ]
+    told = [_words(fault) for fault in plain_faults(faults[:3])]
     more = len(faults) - len(told)
     return "; ".join([*told, f"and {more} more"] if more else told)[:1000]
+
+
+def _words(fault: Mapping[str, str | int | None]) -> str:
+    where = f" {fault['where']}" if fault["where"] else ""
+    return f"{'' if fault['row'] is None else f'row {fault["row"]}: '}{fault['reason']}{where}: {fault['why']}"
 
 
 async def get_messages(request: web.Request) -> web.Response:

@@ -9,7 +9,7 @@ import time
 from typing import Literal
 
 from cloud.bulk import Group
-from cloud.database import Database, bucket_of
+from cloud.database import Database, bucket_of, new_id
 from cloud.errors import Unavailable
 from cloud.hub.clocks.clock import Notice, System, SystemKind
 from cloud.hub.clocks.job import Clocks
@@ -66,20 +66,24 @@ class Intake:
         hint: str | None = None,
         sent_ms: int | None = None,
         address: str | None = None,
+        waited: bool = False,
     ) -> Taken:
         """Keep a message and what it says; on stable storage when this returns.
 
         `hint` is the code of its format where the sender, the topic or the address says it; `sent_ms` what the
-        sender's clock showed. Raises `Unavailable` where too much is waiting: nothing was kept, it may come again.
+        sender's clock showed, long ago perhaps where it `waited` on its way. Raises `Unavailable` where too much is
+        waiting: nothing was kept, it may come again.
         """
         if self._waiting_bytes + len(raw) > WAITING_BYTES_MAX:
             raise Unavailable(f"{WAITING_BYTES_MAX} bytes of messages are waiting for the database")
+        message = new_id()  # now: the order of their ids is that of their receipt
         self._waiting_bytes += len(raw)
         try:
             async with self._beside(raw):
                 parsed, faults = await self.parsed(raw, received_ms, hint, sender.format)
                 sender = await self._knowing(sender, way, parsed)
-                item = Arrived(sender, way, received_ms, raw, parsed, faults, sent_ms, address, hint)
+                about = sent_ms, address, hint, waited, message
+                item = Arrived(sender, way, received_ms, raw, parsed, faults, *about)
                 taken = await self._group.write(item)
         finally:
             self._waiting_bytes -= len(raw)

@@ -70,6 +70,10 @@ class Arrived:
     sent_ms: int | None = None  # the sender's own clock, from the transport or the message
     address: str | None = None
     hint: str | None = None  # the format its sender or its topic named
+    waited: bool = False  # on its way, nobody knows how long: its sender's clock cannot be called late by it
+    message: str | None = (
+        None  # its id, if it was given one as it came: later ones are newer words, however long they take
+    )
 
 
 @dataclass(frozen=True, slots=True)

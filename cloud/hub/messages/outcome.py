@@ -59,7 +59,9 @@ def taken_of(item: Arrived, message: str, counts: Counts, faults: Sequence[Fault
 def offset_of(item: Arrived) -> int | None:
     """Return how many milliseconds the sender's clock is ahead of ours, by what it says; its way here included."""
     sent_ms = item.sent_ms if item.sent_ms is not None or item.parsed is None else item.parsed.sent_ms
-    return None if sent_ms is None else sent_ms - item.received_ms
+    if sent_ms is None or (item.waited and sent_ms < item.received_ms):
+        return None
+    return sent_ms - item.received_ms
 
 
 def plain_faults(faults: Sequence[Fault]) -> list[dict[str, str | int | None]]:

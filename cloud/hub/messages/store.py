@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    func,
     select,
     text,
     update,
@@ -103,11 +104,11 @@ def keep_all(conn: Connection, arrived: Sequence[Arrived]) -> list[Taken]:
 
 
 def _waves(arrived: Sequence[Arrived]) -> list[list[int]]:
-    """Part messages so that the same bytes of the same sender come one after the other."""
+    """Part messages so that the same bytes of the same sender about the same device come one after the other."""
     waves: list[list[int]] = []
-    times: dict[tuple[str, str, bytes], int] = {}
+    times: dict[tuple[str, str, str | None, bytes], int] = {}
     for place, item in enumerate(arrived):
-        key = item.sender.community, item.sender.who, item.raw
+        key = item.sender.community, item.sender.who, item.sender.default, item.raw
         times[key] = wave = times.get(key, -1) + 1
         if wave == len(waves):
             waves.append([])
@@ -131,7 +132,7 @@ def put_all(conn: Connection, items: Sequence[Item], states: States) -> list[Tak
 
     `states` are those of their devices, which are locked.
     """
-    works = [(*work, resolve(work[0], states, work[2] or new_id())) for work in items]
+    works = [(*work, resolve(work[0], states, work[2] or work[0].message or new_id())) for work in items]
     added = [(item, hashed, found) for item, hashed, before, found in works if before is None]
     insert_many(conn, hub_message_table, MEMBERS, [_values(*each) for each in added])
     merged = put_readings(
@@ -200,11 +201,11 @@ def _states(dialect: str) -> Select[Any]:
 
 
 def _before(conn: Connection, arrived: Sequence[Arrived], hashes: Sequence[str]) -> dict[int, Before]:
-    """Return, by place, what became of the same bytes of the same sender."""
+    """Return, by place, what became of the same bytes of the same sender, where they were about the same device."""
     places = [n for n, item in enumerate(arrived) if known_by_its_bytes(item)]
     senders = [arrived[n].sender for n in places]
     rows = [
-        (bucket_of(sender.community), sender.community, hashes[n], sender.who)
+        (bucket_of(sender.community), sender.community, hashes[n], sender.who, sender.default or "")
         for n, sender in zip(places, senders, strict=True)
     ]
     found = conn.execute(_same_bytes(conn.dialect.name), {GIVEN: as_given(rows)}).all() if rows else []
@@ -213,8 +214,10 @@ def _before(conn: Connection, arrived: Sequence[Arrived], hashes: Sequence[str])
 
 @lru_cache
 def _same_bytes(dialect: str) -> Select[Any]:
-    m, g = hub_message_table.c, given(dialect, {"bucket": WHOLE, "community": TEXT, "hash": TEXT, "who": TEXT})
+    m = hub_message_table.c
+    g = given(dialect, {"bucket": WHOLE, "community": TEXT, "hash": TEXT, "who": TEXT, "device": TEXT})
     same = and_(m.bucket == g.c.bucket, m.community == g.c.community, m.hash == g.c.hash, m.who == g.c.who)
+    same &= func.coalesce(m.device, "") == g.c.device
     readings = m.stored + m.existed + m.revised
     rows = select(g.c.n, m.message, m.format, m.version, readings, m.faults)
     return rows.select_from(g.join(hub_message_table, same)).order_by(m.message)

@@ -50,7 +50,7 @@ class Timekeeper:
     async def turn(self, clock_ms: Callable[[], int]) -> int:
         """Ask the servers that are due, side by side; return how many those were."""
         now_ms = clock_ms()
-        due = [n for n, server in enumerate(self.servers) if server.due_ms is not None and server.due_ms <= now_ms]
+        due = [n for n, server in enumerate(self.servers) if server.is_due(now_ms)]
         if not due:
             return 0
         asked = [self.servers[n] for n in due]

@@ -26,6 +26,10 @@ class Server:
     slower: int = 0  # how often it has asked us to come less often
     last: Measured | Unusable | None = None
 
+    def is_due(self, now_ms: int) -> bool:
+        """Tell whether to ask it now: also where our clock was set back, and the time it waits for is far off."""
+        return self.due_ms is not None and not now_ms < self.due_ms <= now_ms + RETRY_MS_MAX
+
     def heard(self, word: Measured | Unusable, now_ms: int) -> Server:
         """Return it after an answer or a silence."""
         if isinstance(word, Measured):

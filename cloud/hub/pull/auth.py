@@ -19,7 +19,7 @@ TOKEN_SECONDS = 3600  # how long a token is held to be good where its giver does
 TOKEN_SECONDS_MAX = 86_400
 EARLY_SECONDS = 30  # a token is renewed before its last moment: the request still has to get there
 TOKEN_LETTERS_MAX = 8000
-REFUSALS = {"invalid_grant", "invalid_client", "unauthorized_client", "access_denied"}
+REFUSALS = ("invalid_grant", "invalid_client", "unauthorized_client", "access_denied")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[ -~]*$")]

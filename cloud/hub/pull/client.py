@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
@@ -12,7 +12,7 @@ from cloud.outbound import WHY, connector, fault_of
 from cloud.wire import BODY_BYTES_MAX
 
 from .driver import Answer, PullFailed
-from .headers import date_ms, decoded, retry_after
+from .headers import date_ms, decoded, onward, retry_after
 
 ANSWER_BYTES_MAX = BODY_BYTES_MAX  # what the hub takes as one message; more is asked for in pages or shorter spans
 ROUND_BYTES_MAX = 64 * 1024 * 1024
@@ -151,7 +151,7 @@ def _elsewhere(method: str, url: str, answer: Answer, redirects: int) -> str:
         raise PullFailed("redirected", f"{_place(url)} answered {answer.status}; only GET follows")
     if redirects > REDIRECTS_MAX:
         raise PullFailed("redirected", f"more than {REDIRECTS_MAX} redirects")
-    return urljoin(url, answer.headers.get("location", ""))
+    return onward(url, answer.headers.get("location", ""))
 
 
 def _place(url: str) -> str:

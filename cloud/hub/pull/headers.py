@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 import re
+from urllib.parse import urljoin
 import zlib
 
 from .driver import PullFailed
@@ -47,6 +48,14 @@ def next_link(text: str) -> str | None:
         if NEXT.search(rest):
             return str(url)
     return None
+
+
+def onward(url: str, link: str) -> str:
+    """Return where a server's word leads to from a URL."""
+    try:
+        return urljoin(url, link)
+    except ValueError:
+        raise PullFailed("redirected", "it leads to what is no URL") from None
 
 
 def decoded(raw: bytes, encoding: str, most: int) -> bytes:

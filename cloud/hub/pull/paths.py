@@ -1,38 +1,31 @@
 """JMESPath in descriptions: checked when it is given, looked up within an answer. Pure."""
 
-from functools import lru_cache
 import json
 from typing import Annotated, Any
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-from jmespath.parser import ParsedResult
 from pydantic import AfterValidator, Field
+
+from cloud.hub.formats.path import PATH_LETTERS_MAX, DefinitionError, UnfindableError, finder
 
 from .driver import PullFailed
 
 
-@lru_cache(maxsize=1000)
-def _compiled(expression: str) -> ParsedResult:
-    return jmespath.compile(expression)
-
-
 def _checked(expression: str) -> str:
     try:
-        _compiled(expression)
-    except (JMESPathError, RecursionError) as error:
-        raise ValueError(f"is no JMESPath expression: {type(error).__name__}") from None
+        finder(expression, "it")
+    except DefinitionError as error:
+        raise ValueError(error.why) from None
     return expression
 
 
-Expression = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_checked)]
+Expression = Annotated[str, Field(min_length=1, max_length=PATH_LETTERS_MAX), AfterValidator(_checked)]
 
 
 def found(expression: str, data: Any) -> Any:
     """Return what stands at an expression, None where nothing does."""
     try:
-        return _compiled(expression).search(data)
-    except JMESPathError, RecursionError, TypeError, ValueError:
+        return finder(expression, "it")(data)
+    except UnfindableError:
         return None
 
 

@@ -12,6 +12,7 @@ from cloud.hub.devices.store import change_device, device_of
 from cloud.hub.events.event import Event
 from cloud.hub.events.store import add_events
 from cloud.hub.logins.guess import Lock, counted
+from cloud.hub.logins.secret import ARGON
 from cloud.hub.logins.store import Tell, change_login, keep_lock, login_of
 from cloud.sites.access.pairing import EVERYWHERE, WRONG_PER_ADDRESS_MAX, wait_s, window_of
 from cloud.sites.transfer.passcodes import lock as locks
@@ -57,7 +58,10 @@ def wait_of(conn: Connection, address: str, now: int) -> Wait | None:
 
 
 def begin(conn: Connection, device: str, address: str, now: int) -> Try | Wait:
-    """Count a try at its device before it is looked at: a thousand sent at once are no more than a few."""
+    """Count a try at its device before it is looked at: a thousand sent at once are no more than a few.
+
+    A device with a drawn initial password is never locked.
+    """
     wait = wait_of(conn, address, now)
     if wait is not None:
         return wait
@@ -66,6 +70,9 @@ def begin(conn: Connection, device: str, address: str, now: int) -> Try | Wait:
         return Try("")
     if login.initial_hash is None or login.initial_until is None or login.initial_until <= now:
         return Try(login.community)
+    if not login.initial_hash.startswith(ARGON):
+        # drawn, so nobody guesses it: a lock would only let strangers keep the device out
+        return Try(login.community, login.initial_hash)
     if locks.wait_s(login.lock, now) is not None:
         return Try(login.community)  # and not a word of the lock: a stranger learns not even that there is one
     lock = counted(login.lock, now)

@@ -88,7 +88,8 @@ class TriedReading(Body):
     device: str
     point: str
     quantity: str
-    measured_at_ms: int
+    measured_at: str
+    measured_ms: int
     seconds: int
     value: int
     unit: str

@@ -6,7 +6,7 @@ from typing import Any, assert_never
 from aiohttp import web
 from pydantic import ValidationError
 
-from cloud.endpoint import CLOCK_MS, DATABASE, Endpoint, PageQuery, answer, body_of, now, query_of
+from cloud.endpoint import CLOCK_MS, DATABASE, Endpoint, PageQuery, answer, body_of, now, query_of, wrong_members
 from cloud.errors import CONFLICT, NOT_FOUND, UNPROCESSABLE, Refused
 from cloud.hub.pull.driver import Driver
 from cloud.principal import CLOUD_KEY, STAFF, principal_of
@@ -57,6 +57,8 @@ async def put_source(request: web.Request) -> web.Response:
             raise Refused(NOT_FOUND, f"there is no community {community}")
         case "too-many":
             raise Refused(UNPROCESSABLE, f"a community has at most {SOURCES_MAX} sources")
+        case "secrets-elsewhere":
+            raise Refused(UNPROCESSABLE, "secrets: another server is to be called than before, so set them again")
         case store.NoDevices(missing):
             raise Refused(UNPROCESSABLE, f"{community} has no device {', '.join(missing[:NAMED_MAX])}")
         case "created":
@@ -84,8 +86,8 @@ def _check(request: web.Request, body: SourceBody) -> None:
     try:
         description = driver.description.model_validate(body.description)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:NAMED_MAX]]
-        raise Refused(UNPROCESSABLE, f"description: {'; '.join(wrong)}"[:500]) from None
+        wrong = wrong_members(error, "description", NAMED_MAX)
+        raise Refused(UNPROCESSABLE, f"description: {wrong}"[:500]) from None
     if (fault := driver.fault_of(description, puller.private)) is not None:
         raise Refused(UNPROCESSABLE, f"description: {fault}")
 

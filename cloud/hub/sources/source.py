@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 import json
+import re
 from typing import Any, Literal
 from zlib import crc32
 
@@ -18,6 +19,7 @@ BACKOFF_DOUBLINGS_MAX = 7
 SOURCES_MAX = 200  # of a community: as many makers as its people have
 DEVICES_MAX = 5000  # of one source
 PROBLEM_LETTERS_MAX = 300
+SERVER = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 type SourceState = Literal["active", "paused", "refused"]
 
@@ -111,3 +113,17 @@ def secrets_in(key: bytes, raw: bytes | None) -> dict[str, str]:
         return {str(name): str(value) for name, value in json.loads(opened(key, raw)).items()}
     except SealError:
         return {}
+
+
+def servers_of(said: Any) -> frozenset[str]:
+    """Return the servers that a description names, wherever in it."""
+    match said:
+        case str():
+            found = SERVER.match(said)
+            return frozenset() if found is None else frozenset({found[0].lower()})
+        case list():
+            return frozenset().union(*map(servers_of, said))
+        case Mapping():
+            return frozenset().union(*map(servers_of, said.values()))
+        case _:
+            return frozenset()

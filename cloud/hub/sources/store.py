@@ -25,7 +25,7 @@ from cloud.hub.events.event import Event
 from cloud.hub.events.store import add_events
 from cloud.sites.store import community_of
 
-from .source import SOURCES_MAX, Source, SourceState
+from .source import SOURCES_MAX, Source, SourceState, servers_of
 
 hub_source_table = Table(
     "hub_source",
@@ -121,8 +121,11 @@ def key_of(community: str, source: str) -> dict[str, Any]:
 
 def put_source(
     conn: Connection, wanted: Wanted, *, by: str, now_ms: int
-) -> Literal["created", "changed", "no-community", "too-many"] | NoDevices:
-    """Keep what staff says of a maker's cloud, and read it at once unless it is paused."""
+) -> Literal["created", "changed", "no-community", "too-many", "secrets-elsewhere"] | NoDevices:
+    """Keep what staff says of a maker's cloud, and read it at once unless it is paused.
+
+    `secrets-elsewhere`: secrets that are to stay would be shown to another server than they were set for.
+    """
     key, owned = key_of(wanted.community, wanted.source), key_of(wanted.community, wanted.source)
     owned.pop("source")
     if community_of(conn, wanted.community) is None:
@@ -135,6 +138,8 @@ def put_source(
         if count >= SOURCES_MAX:
             return "too-many"
         created = insert_new(conn, hub_source_table, key | _said(wanted, now_ms) | NEW)
+    elif _elsewhere(wanted, stood):
+        return "secrets-elsewhere"
     else:
         created = False
         conn.execute(update(hub_source_table).filter_by(**key).values(**_changes(wanted, stood, now_ms)))
@@ -161,6 +166,13 @@ def _said(wanted: Wanted, now_ms: int) -> dict[str, Any]:
     at = now_ms // 1000
     said = {"description": json.dumps(dict(wanted.description)), "next_at": at, "changed_at": at}
     return values | said | ({} if wanted.secrets is None else {"secrets": wanted.secrets})
+
+
+def _elsewhere(wanted: Wanted, stood: RowMapping) -> bool:
+    if wanted.secrets is not None or stood["secrets"] is None:
+        return False
+    before = servers_of(json.loads(stood["description"]))
+    return wanted.driver != stood["driver"] or not servers_of(wanted.description) <= before
 
 
 def _changes(wanted: Wanted, stood: RowMapping, now_ms: int) -> dict[str, Any]:

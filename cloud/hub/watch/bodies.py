@@ -71,7 +71,7 @@ def _devices(text: str | None) -> frozenset[str] | None:
 
 
 def _kinds(text: str | None) -> frozenset[str] | None:
-    return listed(text, len(KINDS), KINDS.__contains__)
+    return listed(text, len(KINDS), KINDS.__contains__, KINDS)
 
 
 READERS_OF: dict[str, Any] = {

@@ -78,7 +78,7 @@ def _shown(query: WatchQuery, watch: Watch, at_ms: int) -> list[PointItem]:
 async def get_watch_findings(request: web.Request) -> web.Response:
     """List what is or was out of tolerance."""
     query, community = query_of(request, FindingsQuery), request.match_info["community"]
-    asker, times, open_only = principal_of(request), query.times(), query.open == "yes"
+    asker, times, open_only = principal_of(request), query.times(), query.open
     found, last = await request.app[DATABASE].read(
         answers.findings,
         asker,

@@ -1,6 +1,7 @@
 """A connected system, or a tap of a site, as the watch sees it: its points at one instant, and their sum. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 import re
 
@@ -46,8 +47,8 @@ class Sight:
 
 
 def phase_of(point: str) -> int | None:
-    """Return which phase a point is, 1 to 3; None: it is none, or between two."""
-    found = PHASE.fullmatch(point.lower())
+    """Return which phase a point is, 1 to 3; None: it is none, or between two. `203/L2` is the second of `203`."""
+    found = PHASE.fullmatch(point.rpartition("/")[2].lower())
     if found is None:
         return None
     digit, abc, rst = found.groups()
@@ -59,20 +60,33 @@ def phase_of(point: str) -> int | None:
 def seen(system: System, points: Mapping[str, Values], at_ms: int) -> Sight:
     """Return a system with what follows from its values.
 
-    As a whole it draws what it says itself, else what all its phases draw, else what all its points do.
+    As a whole it draws what it says itself, else what all its phases draw, else what all its points do; and so does
+    each point that has phases. What stands behind a slash is part of the point before it, and not counted again.
     """
-    phases = [point for point in points if phase_of(point) is not None]
-    found = {
-        point: completed(values, at_ms, one_circuit=not phases or point in phases)
-        for point, values in points.items()
-        if point != WHOLE_POINT
-    }
-    own = points.get(WHOLE_POINT, {})
-    parts: Sequence[Values] = [found[point] for point in phases or found]
-    total = {**summed(parts, at_ms), **own} if parts else own
-    if total:
-        found[WHOLE_POINT] = completed(total, at_ms, one_circuit=not parts)
+    phases: defaultdict[str, list[str]] = defaultdict(list)
+    for point in points:
+        if phase_of(point) is not None:
+            phases[point.rpartition("/")[0]].append(point)
+    found: dict[str, Values] = {}
+    for point, values in points.items():
+        if point != WHOLE_POINT and point not in phases:
+            alone = phase_of(point) is not None or not phases.get(point.rpartition("/")[0])
+            found[point] = completed(values, at_ms, one_circuit=alone)
+    for point in phases.keys() - {WHOLE_POINT}:
+        own = {**summed([found[phase] for phase in phases[point]], at_ms), **points.get(point, {})}
+        found[point] = completed(own, at_ms, one_circuit=False)
+    parts = phases.get(WHOLE_POINT) or [point for point in found if found.keys().isdisjoint(_before(point))]
+    own = {**summed([found[part] for part in parts], at_ms), **points.get(WHOLE_POINT, {})}
+    if own:
+        found[WHOLE_POINT] = completed(own, at_ms, one_circuit=not parts)
     return Sight(system, found)
+
+
+def _before(point: str) -> Iterator[str]:
+    """Yield the points that a point is part of."""
+    while "/" in point:
+        point = point.rpartition("/")[0]
+        yield point
 
 
 def draws(sight: Sight) -> bool:

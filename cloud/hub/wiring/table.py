@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from cloud.endpoint import wrong_members
 from cloud.wire.strict import IDENTIFIER
 
 from .bodies import IMPORTED_MAX, GridEquipmentBody
@@ -22,7 +23,7 @@ CELL_LETTERS_MAX = 100_000  # a thousand ids
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """A row that cannot be read (1 is the first after the header, 0 the file itself), and why."""
+    """A row that cannot be read, by its number as a spreadsheet shows it (0: the file itself), and why."""
 
     row: int
     why: str
@@ -66,15 +67,14 @@ def _read(header: list[str], rows: list[list[str]]) -> Read | list[RowFault]:
         return [RowFault(0, f"has more than {IMPORTED_MAX} rows")]
     found: Read = {}
     faults = []
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(rows, 2):
         if not any(cell.strip() for cell in row):
             continue
         try:
             name, members = _piece(header, row, found)
             found[name] = members
         except ValidationError as error:
-            wrong = error.errors()[0]
-            faults.append(RowFault(number, f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"[:200]))
+            faults.append(RowFault(number, wrong_members(error, "row", 1)[:200]))
         except ValueError as error:
             faults.append(RowFault(number, str(error)))
     if not found and not faults:

@@ -15,7 +15,7 @@ from paho.mqtt.properties import Properties
 from sqlalchemy import Connection, Table, func, select
 
 from cloud.database import Database
-from cloud.hub.broker.address import Address
+from cloud.hub.broker.address import Address, with_session
 from cloud.hub.broker.job import PURPOSE, BrokerWork
 from cloud.hub.broker.store import hub_broker_change_table, teller
 from cloud.hub.devices.device import Device
@@ -154,6 +154,7 @@ async def device(
     *,
     version: ProtocolVersion = ProtocolVersion.V5,
     will: aiomqtt.Will | None = None,
+    identifier: str | None = None,
 ) -> AsyncIterator[aiomqtt.Client]:
     """Log a device in."""
     client = aiomqtt.Client(
@@ -161,7 +162,7 @@ async def device(
         broker.port,
         username=name,
         password=password,
-        identifier=f"firmware of {name}",
+        identifier=identifier or f"firmware of {name}",
         protocol=version,
         will=will,
         tls_context=broker.trust(),
@@ -188,7 +189,7 @@ async def forget_session(hub: Hub) -> None:
             hub.broker.port,
             username=hub.user,
             password=hub.password,
-            identifier=hub.client,
+            identifier=with_session(hub.address, hub.key).client,
             protocol=ProtocolVersion.V5,
             clean_start=True,
             tls_context=hub.broker.trust(),

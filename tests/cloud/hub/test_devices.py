@@ -292,6 +292,16 @@ def test_a_cell_that_a_spreadsheet_would_run_is_a_text_like_any_other() -> None:
     assert found.rows[2].name == "=1+1"
 
 
+@pytest.mark.parametrize("cell", ["north", "90.1", "nan", "1e999999"])
+def test_a_place_is_refused_by_the_name_of_its_column(cell: str) -> None:
+    """Not by the name it is kept under, which no spreadsheet has."""
+    sheet = read(f"device,kind,latitude,longitude\nm-1,meter,{cell},13.4".encode())
+    assert isinstance(sheet, Sheet)
+    [bad] = sheet.bad
+    assert (bad.row, bad.reason) == (2, "malformed")
+    assert bad.why == "latitude: is not a number of degrees from -90 to 90"
+
+
 @given(st.binary(max_size=200), st.sampled_from([b"", b"device,kind\n", b"device;kind;latitude;longitude\nm;meter;"]))
 def test_whatever_bytes_come_they_are_a_table_or_not(raw: bytes, head: bytes) -> None:
     """Nothing makes the reader fail, and every row is either good or named."""

@@ -1,5 +1,6 @@
 """What is written can be read by others, and nothing in a name becomes a formula, a cell or a line of its own."""
 
+from base64 import urlsafe_b64decode
 from contextlib import suppress
 import csv
 from functools import partial
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 import pytest
 
 from cloud.hub.extraction.bodies import ReadingsQuery, time_ms
-from cloud.hub.extraction.cursor import cursor_text, position_of
+from cloud.hub.extraction.cursor import LETTERS_MAX, cursor_text, position_of
 from cloud.hub.extraction.forms import columns
 from cloud.hub.extraction.forms.columns import Columns
 from cloud.hub.extraction.forms.form import Form, Times
@@ -118,6 +119,18 @@ def test_a_cursor_comes_back_whole_or_not_at_all(ms: int, stream: int, names: li
             assert (key, mark) == (KEY, "asked"), "only a letter that carries no bit may differ"
         except ValueError:
             pass
+
+
+def test_a_cursor_tells_nobody_where_it_stands() -> None:
+    """A page may end with a row that its reader may not see."""
+    text = cursor_text(KEY, "asked", Position(1, 0, ("secret-meter", "", "power")))
+    assert b"secret" not in urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def test_whatever_a_point_is_called_the_next_page_can_be_asked_for() -> None:
+    """A device chooses the names of its points, and must not end what others read of it."""
+    text = cursor_text(KEY, "a" * 16, Position(2**50, 1, ("m" * 64, "\N{ELECTRIC PLUG}" * 64, "x" * 30)))
+    assert len(text) <= LETTERS_MAX
 
 
 def test_places_are_given_back() -> None:

@@ -125,6 +125,19 @@ async def test_a_cursor_holds_no_longer_when_the_reach_has_changed(ground: Cloud
     assert (await HERE.call(ground, "GET", f"/v1/readings?{query}")).problem == "cursor-refused"
 
 
+async def test_no_page_ends_with_a_name_that_is_out_of_reach(ground: Cloud) -> None:
+    """Where the next one begins is told in a word that people can read."""
+    assert (await put(ground, kinds=["meter"])).status == 200
+    for what in ("devices", "latest"):
+        told, after = set[str](), ""
+        while True:
+            page = (await HERE.call(ground, "GET", f"/v1/readings/{what}?limit=1&after={after}")).json
+            if page["next"] is None:
+                break
+            told.add(after := page["next"])
+        assert told == {"0/meter-1", "0/meter-2"}
+
+
 async def test_staff_says_it_of_its_own_clients_only(ground: Cloud) -> None:
     """Of a client bound to no community only the operator; another's client looks as if there were none."""
     everywhere, far = path_of("client-upper-all"), path_of("client-upper-far")

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given, strategies as st
 import pytest
 
-from cloud.hub.formats import document, gathered
+from cloud.hub.formats import document, gathered, members
 from cloud.hub.formats.book import Book, book_with, read
 from cloud.hub.formats.builtin import BUILT_IN
 from cloud.hub.formats.builtin.words import MEMBERS
@@ -194,6 +194,38 @@ def test_the_hour_that_comes_twice_is_told_as_the_format_says(ambiguous: str, ex
     assert [fault.reason for fault in said.faults] == ["ambiguous-time"] * (2 - len(expected))
 
 
+LONG: dict[str, Any] = {
+    "name": "Meter service",
+    "parse": {"kind": "csv", "delimiter": ";"},
+    "device": {"path": "meter"},
+    "time": {"path": "at", "form": "%d.%m.%Y %H:%M", "zone": "Europe/Berlin", "ambiguous": "in-order"},
+    "values": [
+        {"quantity": "power", "path": "value", "unit": "W", "where": {"what": "P"}, "missing": [""]},
+        {"quantity": "voltage", "path": "value", "unit": "V", "where": {"what": "U"}, "missing": [""]},
+    ],
+}
+
+
+@pytest.mark.parametrize("by", ["time", "meter", "quantity"])
+def test_rows_follow_one_another_within_a_meter_and_a_quantity(by: str) -> None:
+    """Another meter's row of the same time is not the hour's second coming; a row without a value takes its turn."""
+    turns = [(wall, hour) for hour in (0, 1) for wall in ("02:00", "02:30")]
+    rows = [(meter, what, wall, hour) for wall, hour in turns for meter in "AB" for what in "PU"]
+    if by != "time":
+        rows.sort(key=lambda row: row[0] if by == "meter" else row[1])
+    empty = [("U", 0)]
+    lines = [
+        f"25.10.2026 {wall};{meter};{what};{'' if (what, hour) in empty else hour + 1}"
+        for meter, what, wall, hour in rows
+    ]
+    said = parsed(LONG, "\n".join(["at;meter;what;value", *lines]).encode())
+    first_ms = 1_792_886_400_000  # 02:00 by summer time
+    assert said.faults == ()
+    assert [((each.measured_ms - first_ms) // 3_600_000, each.value // 1000 - 1) for each in said.readings] == [
+        (hour, hour) for _, what, _, hour in rows if (what, hour) not in empty
+    ]
+
+
 @pytest.mark.parametrize(
     ("form", "seen", "reason"),
     [
@@ -369,6 +401,31 @@ def test_json_is_read_strictly(raw: bytes, reason: str) -> None:
 def test_a_table_is_read_strictly(raw: bytes, reason: str) -> None:
     """It says which column is missing and where it breaks off."""
     assert refused(TABLE, raw).reason == reason
+
+
+def test_no_column_of_a_pattern_hides_another_of_its_name() -> None:
+    """Which of the two is meant nobody can tell."""
+    power = {"quantity": "power", "columns": "power_*", "unit": "W", "point": {"part_of_column": True}}
+    assert refused(TABLE | {"values": [power]}, b"power_a,power_b,power_a\n1,2,3\n").reason == "column-twice"
+    assert len(parsed(TABLE | {"values": [power]}, b"power_a,power_b,other,other\n1,2,3,4\n").readings) == 2
+
+
+def test_what_belongs_to_the_whole_message_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the work for a message would grow with the square of its length. What cannot be looked up is said of all."""
+    looked: list[Any] = []
+
+    def counting(path: str, where: str) -> Any:
+        def find(data: Any) -> Any:
+            looked.append(path)
+            return finder(path, where)(data)
+
+        return find
+
+    monkeypatch.setattr(members, "finder", counting)
+    for path, taken in (("meter", 50), ("sum(meter)", 0)):
+        of_message = {"parse": {"kind": "json", "rows": "rows"}, "device": {"path": path, "of": "message"}}
+        said = parsed(SIMPLE | of_message, {"meter": "m-1", "rows": [{"w": 1}] * 50})
+        assert (len(said.readings), len(said.faults), looked.count(path)) == (taken, 50 - taken, 1)
 
 
 def test_a_table_without_a_header_goes_by_numbers() -> None:

@@ -35,11 +35,11 @@ from cloud.hub.messages.store import hub_message_table
 from cloud.hub.readings.store import hub_reading_table
 from cloud.wire import BODY_BYTES_MAX
 from tests.cloud.conftest import Cloud, running
-from tests.cloud.ground import OpenDatabase
+from tests.cloud.ground import NOON, OpenDatabase
 from tests.cloud.test_process_killed import serving
 
 from . import mosquitto
-from .at_broker import NOON_MS, Hub, device, forget_session, founded, heard, properties, reading, until
+from .at_broker import NOON_MS, PATIENCE_S, Hub, device, forget_session, founded, heard, properties, reading, until
 from .ground import Login, registered
 from .mosquitto import HUB_PASSWORD, Broker
 
@@ -158,7 +158,7 @@ async def test_what_was_not_acknowledged_comes_again_and_is_stored_once(hub: Hub
     password = (await hub.add("meter-1"))["meter-1"]
     async with device(hub.broker, "meter-1", password) as meter:
         await meter.publish("hub/meter-1/readings", reading(1500), qos=1)
-        await stuck.reached.wait()
+        await asyncio.wait_for(stuck.reached.wait(), PATIENCE_S)
         await hub.stop()
         assert await hub.count(hub_reading_table) == int(keeps)
         await meter.subscribe("hub/meter-1/answers", qos=1)
@@ -209,7 +209,7 @@ async def test_acknowledging_before_the_commit_would_lose_messages(hub: Hub, mon
     password = (await hub.add("meter-1"))["meter-1"]
     async with device(hub.broker, "meter-1", password) as meter:
         await meter.publish("hub/meter-1/readings", reading(1500, 1), qos=1)
-        await stuck.reached.wait()
+        await asyncio.wait_for(stuck.reached.wait(), PATIENCE_S)
         await hub.stop()
         hub.start()
         await meter.publish("hub/meter-1/readings", reading(1600, 2), qos=1)
@@ -318,6 +318,25 @@ async def test_what_is_published_while_the_hub_is_away_arrives_later(hub: Hub) -
     hub.broker.start()
     hub.start()
     await hub.comes(hub_reading_table, 3)
+
+
+async def test_a_message_that_waited_does_not_make_its_devices_clock_late(hub: Hub) -> None:
+    """The hub was away for an hour: what it finds then says nothing of anybody's clock, and nobody is told to set it.
+
+    A clock that is ahead all the same is, by at least so much.
+    """
+    hub.start()
+    password = (await hub.add("meter-1"))["meter-1"]
+    await hub.stop()
+    async with device(hub.broker, "meter-1", password) as meter:
+        await meter.subscribe("hub/meter-1/answers", qos=1)
+        for minutes in (60, 59, 58, -5):
+            sent = properties(sent=str(NOON_MS - minutes * 60_000))
+            await meter.publish("hub/meter-1/readings", reading(1500, minutes + 10), qos=1, properties=sent)
+        hub.start()
+        said = [await heard(meter) for _ in range(4)]
+    offsets = [each["clock"] and each["clock"]["offset_ms"] for _, each in said]
+    assert sorted(offsets, key=bool) == [None, None, None, 300_000]
 
 
 async def test_nobody_publishes_for_another_device(hub: Hub) -> None:
@@ -557,6 +576,7 @@ async def test_registering_by_https_opens_the_broker_and_revoking_closes_it(
         await until(lambda: _gone(cloud))
         with pytest.raises(aiomqtt.MqttError, match="authori"):
             await _try(hub, "meter-1", new)
+    await forget_session(Hub(hub.database, hub.broker, identity.load(config.key_file)))
 
 
 async def _gone(cloud: Cloud) -> bool:
@@ -598,3 +618,29 @@ async def test_the_example_with_mosquitto_pub_works(hub: Hub) -> None:
 
 def _run(command: list[str | Path], environment: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, env=environment, capture_output=True, check=False)
+
+
+async def test_no_device_takes_over_what_the_broker_keeps_for_the_hub(hub: Hub) -> None:
+    """Who shows the hub's name in the settings as its client id gets a session of its own, and nothing is lost."""
+    hub.start()
+    passwords = await hub.add("meter-1", "meter-2")
+    await hub.stop()
+    async with device(hub.broker, "meter-2", passwords["meter-2"]) as meter:
+        await meter.publish("hub/meter-2/readings", reading(1500), qos=1)
+    async with device(hub.broker, "meter-1", passwords["meter-1"], identifier=hub.client):
+        pass
+    hub.start()
+    await hub.comes(hub_reading_table, 1, device="meter-2")
+
+
+async def test_no_client_id_makes_another_device_come_in(hub: Hub) -> None:
+    """A line of the broker's log that was cut off may end in what a client has chosen; it is not believed."""
+    hub.start()
+    passwords = await hub.add("meter-1", "meter-2")
+    begin, forged = f"{NOON}: New client connected from 127.0.0.1:55555 as ", " (p5, c1, k60, u'meter-2')."
+    identifier = "x" * (999 - len(begin) - len(forged)) + forged
+    async with device(hub.broker, "meter-1", passwords["meter-1"], identifier=identifier + "x" * 200):
+        await asyncio.sleep(0.2)
+    async with device(hub.broker, "meter-1", passwords["meter-1"]):
+        await hub.comes(hub_event_table, 1, kind="auth-success", who="meter-1")
+    assert not await hub.count(hub_event_table, kind="auth-success", who="meter-2")

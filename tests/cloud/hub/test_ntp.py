@@ -180,6 +180,21 @@ async def test_the_operator_sees_how_our_clock_is_and_the_log_says_once_that_it_
 
 
 @one_store
+async def test_a_clock_that_was_set_back_is_compared_at_once(open_database: OpenDatabase, tmp_path: Path) -> None:
+    """It was a day ahead, and withheld every notice; waiting for its own old time would withhold them a day more."""
+    clock, database = Clock(), open_database(tmp_path)
+    async with serving(TimeServer(clock, -86_400_000)) as server:
+        keeper = Timekeeper(database, [("127.0.0.1", server.port)])
+        await keeper.turn(clock)
+        assert keeper.state() == "off"
+        clock.forward(-86_400)
+        server.ahead_ms = 0
+        assert await keeper.turn(clock) == 1
+    assert keeper.state() == "right"
+    database.dispose()
+
+
+@one_store
 async def test_a_silent_server_keeps_no_other_waiting(
     open_database: OpenDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,6 +158,8 @@ async def test_a_login_form_gives_a_session() -> None:
         ({"error": "invalid_grant"}, 400, "refused"),
         ({"error": "invalid_client"}, 401, "refused"),
         ({"error": "invalid_request"}, 400, "answered"),
+        ({"error": ["invalid_grant"]}, 400, "answered"),
+        ({"error": {}}, 403, "refused"),
         ({"oops": 1}, 500, "answered"),
         ({"token": "t"}, 200, "unreadable"),
         ({"access_token": "a\nb"}, 200, "unreadable"),
@@ -254,6 +256,8 @@ async def test_a_page_may_not_lead_to_another_server() -> None:
     async with making(page()) as other, making(page() | {"next": other.url + "/"}) as maker:
         error = await failure(maker.url, paging={"kind": "link", "next": "next"})
         assert (error.reason, other.asked) == ("redirected", [])
+    async with making(page() | {"next": "http://[1/"}) as maker:
+        assert (await failure(maker.url, paging={"kind": "link", "next": "next"})).reason == "redirected"
 
 
 @pytest.mark.parametrize(
@@ -267,6 +271,7 @@ async def test_a_page_may_not_lead_to_another_server() -> None:
         (503, {}, "asked-to-wait", None),
         (302, {"Location": "http://127.0.0.1:1/"}, "unreachable", None),
         (302, {"Location": "file:///etc/passwd"}, "not-allowed", None),
+        (302, {"Location": "http://[1/"}, "redirected", None),
         (302, {}, "redirected", None),
     ],
 )

@@ -199,6 +199,7 @@ def test_a_description_that_cannot_work_is_refused_by_name(more: dict[str, objec
     "more",
     [
         {"paging": {"kind": "cursor", "next": "a["}},
+        {"paging": {"kind": "cursor", "next": "[@,@,@][]|" * 9 + "@"}},  # each time three times as much
         {"headers": {"A B": "x"}},
         {"headers": {"A": "x\r\nB: y"}},
         {"auth": {"kind": "magic"}},

@@ -13,6 +13,7 @@ from cloud.config import Config
 from cloud.hub.devices.store import hub_device_table
 from cloud.hub.drivers import rest as driver
 from cloud.hub.events.store import hub_event_table
+from cloud.hub.events.table import moment_text
 from cloud.hub.messages.store import hub_message_table
 from cloud.hub.pull.client import Client
 from cloud.hub.pull.driver import Driver, Pulled, Round
@@ -86,6 +87,22 @@ async def test_an_id_that_another_community_has_is_not_taken_from_it(cloud: Clou
     assert len(await cloud.rows(hub_device_table, community="hillside")) == 1
 
 
+async def test_secrets_are_shown_to_no_other_server_than_they_were_set_for(cloud: Cloud) -> None:
+    """Else whoever may change a source could have them sent to a server of their own."""
+    async with making(page(("A", 0, 1))) as maker, making(page()) as other:
+        auth, secrets = {"kind": "bearer"}, {"token": "only-for-acme"}
+        assert (await put(cloud, "acme", rest(maker.url, auth=auth), secrets=secrets)).status == 201
+        moved = rest(other.url, auth=auth)
+        refused = await put(cloud, "acme", moved)
+        assert (refused.status, refused.problem) == (422, "unprocessable")
+        await turn(cloud)
+        assert (len(maker.asked), other.asked) == (1, [])
+        assert (await put(cloud, "acme", rest(maker.url + "/v2", auth=auth))).status == 200
+        assert (await put(cloud, "acme", moved, secrets={"token": "for-the-other"})).status == 200
+        await turn(cloud)
+    assert [request.headers["Authorization"] for request in other.asked] == ["Bearer for-the-other"]
+
+
 async def test_names_that_staff_mapped_are_meant_and_others_are_refused(cloud: Cloud) -> None:
     """A row of an unknown device is a fault of its own; the others are kept."""
     reply = await cloud.operator("POST", f"{COMMUNITY}/devices", {"device": "meter-1", "kind": "meter"})
@@ -113,7 +130,8 @@ async def test_a_dry_run_shows_what_would_be_kept_and_keeps_nothing(cloud: Cloud
         [message] = reply.json["messages"]
         assert (message["readings"], message["faults"], message["format"]) == (1, 1, "test-maker")
         reading = {"device": "acme-A", "point": "", "quantity": "power", "unit": "mW", "value": 1000, "seconds": 0}
-        assert message["first_readings"] == [reading | {"measured_at_ms": NOON * 1000, "timed": "given"}]
+        when = {"measured_at": moment_text(NOON * 1000), "measured_ms": NOON * 1000}
+        assert message["first_readings"] == [reading | when | {"timed": "given"}]
         assert message["first_faults"][0]["reason"] == "future"
         assert message["new_devices"] == ["acme-A"]
         assert (reply.json["ended"], reply.json["problem"]) == ("whole", None)

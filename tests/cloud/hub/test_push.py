@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64decode
 import json
+import threading
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -13,7 +14,7 @@ from cloud.database import Database
 from cloud.errors import Unavailable
 from cloud.hub.clocks.http import CLOCKS
 from cloud.hub.events.store import hub_event_table
-from cloud.hub.formats.book import Book
+from cloud.hub.formats.book import Book, read
 from cloud.hub.messages import job
 from cloud.hub.messages.http import HUB
 from cloud.hub.messages.job import Intake
@@ -274,6 +275,9 @@ async def rows_of(database: Database) -> int:
     return await database.read(lambda conn: len(conn.execute(select(hub_reading_table.c.value)).all()))
 
 
+FIRST = select(hub_reading_table.c.value).order_by(hub_reading_table.c.measured_ms).limit(1)
+
+
 @one_store
 async def test_messages_side_by_side_are_each_kept_whole(cloud: Cloud) -> None:
     """Also such as are too large for the loop to read itself."""
@@ -291,6 +295,36 @@ async def test_messages_side_by_side_are_each_kept_whole(cloud: Cloud) -> None:
     taken = await asyncio.gather(*(hub.take(sender, "push", raw, cloud.clock()) for sender, raw in pairs))
     assert [each.stored for each in taken] == [3, 900] * 3
     assert await rows_of(cloud.database) == 3 * 903
+
+
+@one_store
+async def test_the_later_receipt_stands_though_the_earlier_message_took_longer_to_read(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A correction is not undone by the large message that it corrects."""
+    await cloud.found()
+    await listed(cloud, "m1")
+    sender = Sender(COMMUNITY, "m1", {"m1": "m1"}, "m1")
+    times = [f"2026-11-20T{n // 60:02}:{n % 60:02}:00Z" for n in range(900)]
+    large = said(*({"measured_at": at, "power_w": 1} for at in times))
+    small = said({"measured_at": times[0], "power_w": 7})
+    begun, corrected = threading.Event(), threading.Event()
+
+    def slowly(book: Book, raw: bytes, *args: Any, **kwargs: Any) -> Any:
+        if raw == large:
+            begun.set()
+            assert corrected.wait(10)
+        return read(book, raw, *args, **kwargs)
+
+    monkeypatch.setattr(job, "read", slowly)
+    hub, now = cloud.client.app[HUB], cloud.clock()
+    first = asyncio.create_task(hub.take(sender, "push", large, now))
+    await asyncio.to_thread(begun.wait, 10)
+    assert (await hub.take(sender, "push", small, now + 1)).stored == 1
+    corrected.set()
+    taken = await first
+    assert (taken.stored, taken.existed, taken.revised) == (899, 1, 0)
+    assert await cloud.database.read(lambda conn: conn.execute(FIRST).scalar_one()) == 7000
 
 
 @one_store

@@ -81,6 +81,18 @@ def test_the_same_bytes_again_change_nothing(database: Database) -> None:
         assert [tuple(row) for row in conn.execute(select(*hub_message_table.c["stored", "existed"]))] == [(2, 0)]
 
 
+def test_the_same_bytes_of_one_sender_about_two_devices_are_two_messages(database: Database) -> None:
+    """A maker's cloud that is asked of each meter, and staff with a table for two, send words that name no device."""
+    said = Parsed("unified", 1, (reading(),))
+    both = [
+        Arrived(Sender(LANE, "maker", {device: device}, device), "pull", NOON_MS, b"{}", said)
+        for device in ("meter-1", "meter-2")
+    ]
+    assert [taken.stored for each in both for taken in keep(database, each)] == [1, 1]
+    assert [(taken.stored, taken.existed) for taken in keep(database, *both)] == [(0, 1), (0, 1)]
+    assert sorted(device for device, *_ in standing(database)) == ["meter-1", "meter-2"]
+
+
 def test_the_same_value_in_another_message_exists(database: Database) -> None:
     """Two ways told the same thing."""
     first, second = keep(database, message([reading()]), message([reading()], raw=b"other bytes"))

@@ -121,6 +121,18 @@ async def test_guessing_from_many_addresses_locks_the_device_and_says_nothing(co
         assert (await cloud.operator("GET", f"{COMMUNITY}/devices/meter-1")).json["locked_until"] is None
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+async def test_nobody_keeps_a_device_with_a_drawn_password_out(config: Config) -> None:
+    """It cannot be guessed: a lock would protect nothing, and whoever knows the id could shut the door every day."""
+    async with running(replace(config, proxies=1)) as cloud:
+        await cloud.found()
+        initial = (await listed(cloud, "meter-1")).json["initial_password"]
+        for n in range(12):
+            assert (await first_contact(cloud, "meter-1", "guess", address=f"203.0.113.{n}")).status == 403
+        assert await events_of(cloud, "locked") == []
+        assert (await first_contact(cloud, "meter-1", initial, address="203.0.113.99")).status == 201
+
+
 async def test_many_tries_at_once_are_five(config: Config) -> None:
     """Each is counted at its device before it is looked at, in whatever order they come."""
     async with running(replace(config, proxies=1)) as cloud:

@@ -117,7 +117,7 @@ async def test_an_overload_that_the_hub_counts_stops_v2g_without_a_utility(cloud
         standing = await cloud.database.read(standing_of, COMMUNITY, site.site, now_ms // 1000)
         standings.append((standing.permission, standing.cause))
     assert standings == [("allowed", "none"), ("denied", "overload"), ("denied", "overload")]
-    (finding,) = (await UPPER.call(cloud, "GET", f"/v1/communities/{COMMUNITY}/grid/findings?open=yes")).json[
+    (finding,) = (await UPPER.call(cloud, "GET", f"/v1/communities/{COMMUNITY}/grid/findings?open=true")).json[
         "findings"
     ]
     assert (finding["about"], finding["name"], finding["quantity"], finding["until"]) == (

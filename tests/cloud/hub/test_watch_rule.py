@@ -265,3 +265,27 @@ def test_what_the_manual_shows_is_what_is_taken() -> None:
         assert model.model_validate(body)
     (table,) = re.findall(r"printf '(.*?)'", text)
     assert set(read_table(table.replace("\\n", "\n").encode())) == {"T1", "F1"}
+
+
+def test_a_model_with_its_phases_is_counted_once() -> None:
+    """SunSpec says what a meter draws as a whole at `203`, and what of it each phase does at `203/L1` and so on."""
+    points = {"203": values({"power": 3000}), **{f"203/L{n}": values({"power": 1000, "current": 5}) for n in (1, 2, 3)}}
+    sight = seen(System("m", "m", "meter"), points, AT)
+    assert sight.whole[Quantity.POWER].value == 3000
+    assert sorted(map(str, map(phase_of, sight.circuits))) == ["1", "2", "3"]
+
+
+def test_a_model_whose_phases_show_no_power_draws_what_it_says_as_a_whole() -> None:
+    """An inverter's phases have voltages and currents only; so have a charger's and a Japanese meter's."""
+    for whole, phases in (("103", ("103/L1", "103/L2")), ("1", ("1/L1", "1/L3")), ("028801", ("028801/R", "028801/T"))):
+        points = {whole: values({"power": -5000}), **{phase: values({"voltage": 230_000}) for phase in phases}}
+        sight = seen(System("i", "i", "inverter"), points, AT)
+        assert sight.whole[Quantity.POWER].value == -5000
+
+
+def test_the_phases_of_a_model_stand_for_what_it_does_not_say_as_a_whole() -> None:
+    """And two outlets of a charger are added."""
+    points = {f"{outlet}/L{n}": values({"power": 1000 * outlet}) for outlet in (1, 2) for n in (1, 2, 3)}
+    sight = seen(System("c", "c", "charger"), points, AT)
+    assert sight.points["2"][Quantity.POWER].value == 6000
+    assert sight.whole[Quantity.POWER].value == 9000

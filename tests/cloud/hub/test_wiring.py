@@ -182,16 +182,16 @@ def test_a_file_is_read_with_commas_or_semicolons() -> None:
         (b"equipment,name,name\n", 0, "twice"),
         (b"equipment,name,colour\n", 0, "colour"),
         (b"equipment,name\n", 0, "rows"),
-        (b"equipment,name\na,b\n../x,b", 2, "identifier"),
-        (b"equipment,name\na,b\na,c", 2, "twice"),
-        (b"equipment,name\na,b,c", 1, "cells"),
-        (b"equipment,name,limit_va\na,b,1.5", 1, "limit_va"),
-        (b"equipment,name,limit_va\na,b,0", 1, "limit_va"),
-        (b"equipment,name,kind\na,b,dragon", 1, "kind"),
-        (b"equipment,name\na,", 1, "name"),
+        (b"equipment,name\na,b\n../x,b", 3, "identifier"),
+        (b"equipment,name\na,b\na,c", 3, "twice"),
+        (b"equipment,name\na,b,c", 2, "cells"),
+        (b"equipment,name,limit_va\na,b,1.5", 2, "limit_va"),
+        (b"equipment,name,limit_va\na,b,0", 2, "limit_va"),
+        (b"equipment,name,kind\na,b,dragon", 2, "kind"),
+        (b"equipment,name\na,", 2, "name"),
         (b'equipment,name\na,"open', 0, "table"),
         (b"equipment,name\n\xff,b", 0, "UTF-8"),
-        (b"equipment,name\na,\x00", 1, "name"),
+        (b"equipment,name\na,\x00", 2, "name"),
         (b"equipment,name\n" + b"".join(b"e%d,x\n" % number for number in range(2001)), 0, "2000"),
     ],
 )
@@ -280,7 +280,14 @@ BEFORE: list[tuple[str, dict[str, object]]] = [
         {"name": "Lane", "time_zone": "UTC", "interval_seconds": 1800, "cycle_seconds": 1800, "grace_seconds": 0}
         | {"created_at": NOON},
     ),
+    ("owner", {"owner": "anna", "name": "Anna", "created_at": NOON}),
+    (
+        "site",
+        {"site": "one", "name": "One", "time_zone": "UTC", "main_owner": "anna", "time_scale": 1, "paired_at": NOON},
+    ),
     ("grid_equipment", {"equipment": "T1", "name": "T", "provider": "grid", "changed_at": NOON}),
+    ("grid_equipment", {"equipment": "T2", "name": "T", "provider": "grid", "changed_at": NOON}),
+    ("grid_equipment_site", {"equipment": "T1", "site": "one"}),
 ]
 
 
@@ -291,13 +298,14 @@ def test_equipment_of_before_begins_its_history_as_it_stood(new_url: Callable[[P
         config = Config()
         config.set_main_option("script_location", str(Path(schema.__file__).parent))
         config.attributes["connection"] = conn
-        command.upgrade(config, "0020")
+        command.upgrade(config, "0014")
         for table, values in BEFORE:
             row = {**OWNED, **values}
             names = ", ".join(f":{name}" for name in row)
             conn.execute(text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({names})"), row)
         schema.migrate(conn)
         assert wiring_at(conn, LANE, NOON - 1) == {}
-        assert wiring_at(conn, LANE, NOON) == {"T1": Equipment("T1", "T")}
-        assert pieces(conn, LANE) == [Equipment("T1", "T")]
+        there = [Equipment("T1", "T", sites=("one",)), Equipment("T2", "T")]
+        assert wiring_at(conn, LANE, NOON) == {piece.equipment: piece for piece in there}
+        assert pieces(conn, LANE) == there
     database.dispose()

@@ -27,6 +27,9 @@ KNOWN_MAX = 20_000
 STATUS: dict[bytes, Literal["online", "offline"]] = {b"online": "online", b"offline": "offline"}
 RETRY_SECONDS = (1, 2, 5, 10, 30)  # the last for ever
 MISTAKES_MAX = 3  # of ours, with one message
+SETTLING_SECONDS = (
+    300  # after we were away or behind: what comes then may have waited at the broker, nobody says how long
+)
 
 LOGGER = logging.getLogger(__name__)
 
@@ -46,6 +49,11 @@ class Arrivals:
         self._known: dict[str, tuple[float, str | None]] = {}
         self._allowances: dict[str, Allowance] = {}
         self._failing = False
+        self._behind_s = time.monotonic()
+
+    def behind(self) -> None:
+        """Hear that messages are waiting, or were, at the broker or here."""
+        self._behind_s = time.monotonic()
 
     async def begin(self, connection: Connection, item: Published) -> None:
         """Take a message in a task of its own; waits while as many as may be are under way."""
@@ -58,6 +66,8 @@ class Arrivals:
             self._event("refused", "", named.device, self._clock_ms(), "too-many")
             return
         self._unconfirmed_bytes += loose
+        if self._free.locked():
+            self.behind()
         await self._free.acquire()
         task = asyncio.create_task(self._guarded(connection, item, named), name="mqtt message")
         self._tasks.add(task)
@@ -134,9 +144,11 @@ class Arrivals:
 
     async def _kept(self, sender: Sender, item: Published, received_ms: int, hint: str | None) -> Taken | None:
         """Have a message kept; None where a mistake of ours keeps it from being, again and again."""
+        waited = item.retained or time.monotonic() - self._behind_s < SETTLING_SECONDS
 
         async def take() -> Taken:
-            return await self._intake.take(sender, "mqtt", item.payload, received_ms, hint=hint, sent_ms=item.sent_ms)
+            raw, sent_ms = item.payload, item.sent_ms
+            return await self._intake.take(sender, "mqtt", raw, received_ms, hint=hint, sent_ms=sent_ms, waited=waited)
 
         for wait_s in RETRY_SECONDS[:MISTAKES_MAX]:
             try:
@@ -161,6 +173,8 @@ class Arrivals:
                 tries += 1
 
     def _note(self, *, failing: bool) -> None:
+        if failing:
+            self.behind()
         if failing and not self._failing:
             LOGGER.error("messages wait for the database")
         if self._failing and not failing:

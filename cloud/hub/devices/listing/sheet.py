@@ -10,13 +10,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from cloud.endpoint import wrong_members
+
 from .bodies import DeviceBody
 
 ROWS_MAX = 10_000  # a maker's delivery; more come in several files
 CELL_CHARACTERS_MAX = 1000
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 DELIMITERS = (",", ";", "\t")
-PLACES = {"latitude": "latitude_e6", "longitude": "longitude_e6"}
+PLACES = {"latitude": ("latitude_e6", 90), "longitude": ("longitude_e6", 180)}  # whose degrees go so far
 COLUMNS = (
     *("device", "initial_password", "kind", "name", "maker", "model"),
     *(*PLACES, "site", "source", "format", "currency"),
@@ -112,28 +114,29 @@ def _row(number: int, heads: list[str], cells: list[str], delimiter: str) -> Dev
     try:
         return DeviceBody.model_validate(_members(values, delimiter))
     except ValidationError as error:
-        # what stands in the cell is not repeated: it may be a password
-        wrong = [f"{'.'.join(map(str, item['loc'])) or 'row'}: {item['msg']}" for item in error.errors()[:3]]
-        return BadRow(number, device, "malformed", "; ".join(wrong)[:300])
+        return BadRow(number, device, "malformed", wrong_members(error, "row", 3)[:300])
+    except ValueError as error:
+        return BadRow(number, device, "malformed", str(error))
 
 
 def _members(values: Mapping[str, str], delimiter: str) -> dict[str, Any]:
-    """Return a row as the members of a device; a place in degrees as millionths."""
+    """Return a row as the members of a device; a place in degrees as millionths; raises ValueError."""
     found: dict[str, Any] = {name: value for name, value in values.items() if name not in PLACES}
-    for name, member in PLACES.items():
+    for name, (member, most) in PLACES.items():
         if name in values:
-            found[member] = _millionths(values[name].replace(",", ".") if delimiter != "," else values[name])
+            text = values[name].replace(",", ".") if delimiter != "," else values[name]
+            found[member] = _millionths(name, text, most)
     return found
 
 
-def _millionths(text: str) -> int | str:
-    """Return degrees as millionths; a text that is no number as it is, to be refused by its name."""
+def _millionths(name: str, text: str, most: int) -> int:
+    """Return degrees as millionths; raises ValueError, with the column's name, where they are none."""
     try:
         degrees = Decimal(text)
     except InvalidOperation:
-        return text
-    if not degrees.is_finite() or abs(degrees) > 1000:
-        return text
+        degrees = Decimal("NaN")
+    if not (degrees.is_finite() and abs(degrees) <= most):
+        raise ValueError(f"{name}: is not a number of degrees from -{most} to {most}")
     return int((degrees * 1_000_000).to_integral_value(ROUND_HALF_EVEN))
 
 

@@ -1,12 +1,13 @@
 """Looks up what there is to be read, and the newest of it, a page of systems or sites at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row as Found, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row as Found, Select, and_, func, select
 
-from cloud.database import bucket_of
+from cloud.bulk import GIVEN, as_given, given
+from cloud.database import TEXT, bucket_of
 from cloud.hub.devices.store import hub_device_table
 from cloud.hub.extraction.question import Question
 from cloud.hub.extraction.row import KIND_OF_TAPS, Position, Row
@@ -63,22 +64,29 @@ def _named(conn: Connection, question: Question, asker: Principal, places: Place
     if after.stream == SYSTEMS:
         columns = (d.device, d.kind, d.site, d.maker, d.model, d.latitude_e6, d.longitude_e6)
         rows = select(*columns).filter_by(**owned).where(d.device > after.key[0]).order_by(d.device)
-        if selection.devices is not None and len(selection.devices) <= limit:
-            rows = rows.where(d.device.in_(sorted(selection.devices)))
-        looked_at = conn.execute(rows.limit(left)).all()
-        left -= len(looked_at)
-        systems = [row for row in looked_at if selection.devices is None or row.device in selection.devices]
-        following = Position(0, SYSTEMS, (looked_at[-1].device,)) if not left else None
+        systems = list(_among(conn, rows.limit(left), d.device, selection.devices))
+        left -= len(systems)
+        following = Position(0, SYSTEMS, (systems[-1].device,)) if not left else None
     if left and selection.sites != frozenset():
         begin = after.key[0] if after.stream == SITES else ""
         rows = select(site_table.c.site).filter_by(**owned).where(site_table.c.site > begin)
-        if selection.sites is not None and len(selection.sites) <= limit:
-            rows = rows.where(site_table.c.site.in_(sorted(selection.sites)))
-        named = list(conn.execute(rows.order_by(site_table.c.site).limit(left)).scalars())
-        sites = [site for site in named if selection.sites is None or site in selection.sites]
-        following = Position(0, SITES, (named[-1],)) if len(named) == left else None
+        rows = rows.order_by(site_table.c.site).limit(left)
+        sites = [row.site for row in _among(conn, rows, site_table.c.site, selection.sites)]
+        following = Position(0, SITES, (sites[-1],)) if len(sites) == left else None
     located = places(conn, question.community) if sites else {}
     return Named(selection, systems, sites, located, following)
+
+
+def _among(
+    conn: Connection, rows: Select[Any], name: ColumnElement[str], allowed: Collection[str] | None
+) -> Sequence[Found[Any]]:
+    """Return rows of these names only: the last one says where the next page begins, so it must not be another's."""
+    if allowed is None:
+        return conn.execute(rows).all()
+    asked = given(conn.dialect.name, {"name": TEXT})
+    return conn.execute(
+        rows.where(name.in_(select(asked.c.name))), {GIVEN: as_given([(one,) for one in allowed])}
+    ).all()
 
 
 def known(

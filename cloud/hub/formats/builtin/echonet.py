@@ -28,6 +28,7 @@ HEX = re.compile(r"(?:0[xX])?((?:[0-9A-Fa-f]{2}){1,250})", re.ASCII)
 JAPAN = ZoneInfo("Asia/Tokyo")
 TENS = {0x00: 0, 0x01: -1, 0x02: -2, 0x03: -3, 0x04: -4, 0x0A: 1, 0x0B: 2, 0x0C: 3, 0x0D: 4}
 COEFFICIENT_MAX = 999_999
+MULTIPLE = "D4"  # of the coefficient, as a power of ten
 COUNT_MAX = 99_999_999  # of a meter; beyond are words: no data, too large
 
 type Told3 = tuple[Quantity, str, Decimal, Told | None]  # quantity, end of the point, number, its own time
@@ -73,8 +74,11 @@ def _currents(_: Properties, raw: bytes) -> Iterator[Told3]:
             yield Quantity.CURRENT, phase, value * Decimal("0.1"), None
 
 
-def _counted(properties: Properties, raw: bytes, unit: str, multiple: str | None) -> Decimal | None:
-    """Return a meter's counter in kWh: the number, times what its unit's and coefficient's properties say."""
+def _counted(properties: Properties, raw: bytes, unit: str, *, multiplied: bool) -> Decimal | None:
+    """Return a meter's counter in kWh: the number, times what its unit's and coefficient's properties say.
+
+    `multiplied`: the coefficient always has a multiple of its own, in D4; else only where that is told.
+    """
     value = _whole(raw, 4, signed=False)
     if value is None or value > COUNT_MAX:
         return None
@@ -84,9 +88,7 @@ def _counted(properties: Properties, raw: bytes, unit: str, multiple: str | None
         if coefficient > COEFFICIENT_MAX:
             raise PropertyError(f"property D3 says {shortened(properties['D3'].hex())}, which is no coefficient")
         number *= coefficient
-    for code in (unit, multiple):
-        if code is None:
-            continue
+    for code in (unit, MULTIPLE) if multiplied or MULTIPLE in properties else (unit,):
         if code not in properties:
             raise PropertyError(f"without property {code} nobody knows its unit")
         tens = TENS.get(int.from_bytes(properties[code]))
@@ -98,20 +100,20 @@ def _counted(properties: Properties, raw: bytes, unit: str, multiple: str | None
 
 def _register(quantity: Quantity) -> Says:
     def says(properties: Properties, raw: bytes) -> Iterator[Told3]:
-        number = _counted(properties, raw, "E1", None)
+        number = _counted(properties, raw, "E1", multiplied=False)
         if number is not None:
             yield quantity, "", number, None
 
     return says
 
 
-def _timed(quantity: Quantity, unit: str = "E1", multiple: str | None = None) -> Says:
+def _timed(quantity: Quantity, unit: str = "E1", *, multiplied: bool = False) -> Says:
     """Return what reads a register with the local time it was read at before it."""
 
     def says(properties: Properties, raw: bytes) -> Iterator[Told3]:
         if len(raw) != 11:
             raise PropertyError(f"it has {len(raw)} bytes instead of 11")
-        number = _counted(properties, raw[7:], unit, multiple)
+        number = _counted(properties, raw[7:], unit, multiplied=multiplied)
         if number is None:
             return
         try:
@@ -140,8 +142,8 @@ CLASSES: Mapping[str, Mapping[str, Property]] = {
         "EB": Property("kWh", _timed(Quantity.EXPORT_REGISTER)),
     },
     "028A": {  # smart meter, high voltage
-        "E2": Property("kWh", _timed(Quantity.IMPORT_REGISTER, "E6", "D4")),
-        "E3": Property("kWh", _timed(Quantity.IMPORT_REGISTER, "E6", "D4")),
+        "E2": Property("kWh", _timed(Quantity.IMPORT_REGISTER, "E6", multiplied=True)),
+        "E3": Property("kWh", _timed(Quantity.IMPORT_REGISTER, "E6", multiplied=True)),
     },
     "0279": {  # household solar power generation
         "E0": Property("W", _instant(Quantity.POWER, 2, "-1", signed=False)),

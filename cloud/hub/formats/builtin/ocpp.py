@@ -52,6 +52,7 @@ class Meant:
     told: Told
     rows: dict[tuple[Quantity, str], int] = field(default_factory=dict)
     wholes: dict[tuple[Quantity, str], dict[str, int]] = field(default_factory=dict)
+    halves: set[tuple[Quantity, str]] = field(default_factory=set)  # of which one direction could not be read
 
 
 def payload_of(data: Any) -> Mapping[str, Any] | None:
@@ -131,7 +132,9 @@ def _note(value: Mapping[str, Any], row: int, place: str, meant: Meant, into: Ga
     point = _point(value, place)
     if wrong := wrong_name(point, POINT_LETTERS_MAX):
         into.fault(row, "bad-name", "phase", wrong)
-    elif whole is not None:
+    elif whole is None:
+        meant.halves.add((known[0], point))
+    else:
         said = meant.wholes.setdefault((known[0], point), {})
         if said.setdefault(name, whole) != whole:
             into.fault(row, "twice", "value", f"{name} is told twice of one moment, first as {said[name]}")
@@ -170,8 +173,9 @@ def _point(value: Mapping[str, Any], place: str) -> str:
 
 def _net(meant: Meant) -> Iterator[tuple[int, Reading]]:
     for (quantity, point), said in meant.wholes.items():
-        value = sum(said.values())
-        yield meant.rows[quantity, point], Reading("", point, quantity, meant.told.at_ms, 0, value)
+        if (quantity, point) not in meant.halves:
+            value = sum(said.values())
+            yield meant.rows[quantity, point], Reading("", point, quantity, meant.told.at_ms, 0, value)
 
 
 FORMATS = (

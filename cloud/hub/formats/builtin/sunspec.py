@@ -1,7 +1,8 @@
 """Inverters and meters as SunSpec models in JSON: points with scale factors beside them, as SunSpec tools write. Pure.
 
 An inverter (101-103, 111-113) says what it gives off: here that is negative. A meter (201-204, 211-214) counts from
-the grid. The point is the model's number, `.2` for a second one of a kind, and the phase: `103`, `203.2/L1`.
+the grid, but for makers whose meters count outwards. The point is the model's number, `.2` for a second one of a kind,
+and the phase: `103`, `203.2/L1`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,12 @@ SCALE_MAX = 10  # what a scale factor may be
 INVERTERS = frozenset({101, 102, 103, 111, 112, 113})
 METERS = frozenset({201, 202, 203, 204, 211, 212, 213, 214})
 WITHOUT_SCALE = frozenset({111, 112, 113, 211, 212, 213, 214})  # these hold floating numbers
-NOT_IMPLEMENTED = (-32_768, 65_535, -(2**31), 2**32 - 1, 2**31)
+NOT_IMPLEMENTED = (-32_768, 65_535)  # of points of 16 bits
+NOT_COUNTED = (0, 2**32 - 1)  # of a counter: at zero it is one that does not count
+
+NAME_PLATE = 1
+OUTWARD_METERS = ("solaredge",)  # makers whose meters count power towards the grid, against their own registers
+DIRECTED = frozenset({Quantity.POWER, Quantity.REACTIVE_POWER, Quantity.CURRENT})
 
 type Meaning = tuple[str, str, Quantity, str, int]  # point, scale factor, what it is of, unit, direction
 
@@ -96,16 +102,24 @@ def reads(document: Document, into: Gathered) -> int | None:
     models = _models(data)
     if models is None or len(models) > MODELS_MAX:
         raise UnreadableError("no-rows", f"there is no list of at most {MODELS_MAX} models", "models")
-    told, device = _told(data, into), _device(data)
+    told, device, outward = _told(data, into), _device(data), _counts_outwards(models)
     for number, part, model in _parts(models):
         points = INVERTER if model["ID"] in INVERTERS else METER
         for name, (phase, meaning) in points.items():
             if (seen := model.get(name)) is not None:
                 value = _value(model, meaning, seen, number, into)
                 if value is not None:
+                    turned = outward and points is METER and meaning[2] in DIRECTED
+                    value = -value if turned else value
                     reading = Reading(device, part + phase, meaning[2], told.at_ms, 0, value, told.timed)
                     into.add(number, name, reading)
     return None
+
+
+def _counts_outwards(models: list[Any]) -> bool:
+    """Tell by the first name plate whether meters count power towards the grid."""
+    plates = [each for each in models if isinstance(each, dict) and each.get("ID") == NAME_PLATE]
+    return bool(plates) and str(plates[0].get("Mn", "")).lower().startswith(OUTWARD_METERS)
 
 
 def _told(data: Mapping[str, Any], into: Gathered) -> Told:
@@ -137,9 +151,10 @@ def _parts(models: list[Any]) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
 
 def _value(model: Mapping[str, Any], meaning: Meaning, seen: Any, number: int, into: Gathered) -> int | None:
     name, scale_name, quantity, unit_name, direction = meaning
-    if seen in NOT_IMPLEMENTED or (seen == 0 and MEASURES[quantity].shape == "register"):
-        return None  # a counter at zero is one that does not count
-    scale = 0 if model["ID"] in WITHOUT_SCALE else model.get(scale_name, 0)
+    floating = model["ID"] in WITHOUT_SCALE
+    if seen in (NOT_COUNTED if MEASURES[quantity].shape == "register" else () if floating else NOT_IMPLEMENTED):
+        return None
+    scale = 0 if floating else model.get(scale_name, 0)
     if type(scale) is not int or abs(scale) > SCALE_MAX:
         into.fault(number, "not-a-scale", scale_name, f"{shortened(repr(scale))} is no scale factor")
         return None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cloud.hub.devices.device import DeviceState as State
+from cloud.hub.events.table import moment_text
 from cloud.hub.messages.message import Arrived, Fault
 from cloud.hub.messages.resolve import resolve
 from cloud.hub.pull.driver import Pulled
@@ -62,4 +63,5 @@ def judged(
 def _plain(row: Row) -> dict[str, str | int]:
     (_, _, measured_ms, device, point, quantity), (seconds, value, timed), _ = row
     named = {"device": device, "point": point, "quantity": quantity, "unit": MEASURES[Quantity(quantity)].unit}
-    return {**named, "measured_at_ms": measured_ms, "seconds": seconds, "value": value, "timed": timed}
+    at: dict[str, str | int] = {"measured_at": moment_text(measured_ms), "measured_ms": measured_ms}
+    return {**named, **at, "seconds": seconds, "value": value, "timed": timed}

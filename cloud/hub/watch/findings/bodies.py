@@ -17,7 +17,7 @@ type Moment = Annotated[str, Field(examples=["2026-11-21T12:00:00.000Z"])]
 class FindingsQuery(Query):
     """Findings that were open at any time in [from, to); `after` is the `next` of the page before."""
 
-    open: Literal["yes", "no"] = "no"
+    open: bool = False
     start: Annotated[str | None, Field(max_length=40, alias="from", description=TIME_TEXT)] = None
     end: Annotated[str | None, Field(max_length=40, alias="to", description=TIME_TEXT)] = None
     after: Annotated[str, Field(pattern=r"^(\d{1,15}/[0-9a-f-]{36})?$")] = ""
