@@ -27,7 +27,6 @@ from .hub.logins.job import Doors
 from .hub.logins.store import tell_nobody
 from .hub.messages.http import HUB
 from .hub.messages.job import Intake
-from .hub.messages.purge.job import Purger
 from .hub.ntp.http import TIMEKEEPER
 from .hub.ntp.job import Timekeeper
 from .hub.policy.job import Purge
@@ -186,7 +185,6 @@ async def _run_jobs(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(Purge(database).run(clock_ms), name="purge"),
         asyncio.create_task(app[CLOCKS].run(clock_ms), name="clocks"),
         asyncio.create_task(app[TIMEKEEPER].run(clock_ms), name="ntp"),
-        asyncio.create_task(Purger(database).run(clock_ms), name="purge"),
         asyncio.create_task(app[PULLER].run(clock_ms), name="pull"),
         asyncio.create_task(notice_job.run(database, app[BELL], clock_ms), name="notice"),
     ]

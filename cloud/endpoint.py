@@ -32,7 +32,7 @@ from pydantic_core import ErrorDetails
 
 from .database import Database
 from .errors import FORBIDDEN, MALFORMED, NOT_AUTHORISED, ProblemKind, Refused
-from .principal import AUTHENTICATOR, CLOUD_KEY, DEVICE_AUTHENTICATOR, PRINCIPAL, Principal, Scope
+from .principal import AUTHENTICATOR, CHALLENGE, CLOUD_KEY, DEVICE_AUTHENTICATOR, PRINCIPAL, Principal, Scope
 from .wire import SIGNATURE_HEADER, to_bytes
 from .wire.strict import IDENTIFIER, load
 
@@ -120,6 +120,7 @@ def _guarded(endpoint: Endpoint) -> Handler:
 
 async def _authenticate(request: web.Request, scopes: Sequence[Scope]) -> None:
     if Scope.DEVICE in scopes:  # alone: a device shows its own password, not a token
+        request[CHALLENGE] = 'Basic realm="hub", charset="UTF-8", Bearer'
         header = request.headers.get(hdrs.AUTHORIZATION, "")
         at_ms = request.app[CLOCK_MS]()
         request[PRINCIPAL] = await request.app[DEVICE_AUTHENTICATOR](header, address_of(request), at_ms)

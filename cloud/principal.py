@@ -81,6 +81,7 @@ type Authenticator = Callable[[str, int], Awaitable[Principal]]  # (access token
 type DeviceAuthenticator = Callable[[str, str, int], Awaitable[Principal]]
 
 PRINCIPAL = web.RequestKey("principal", Principal)
+CHALLENGE = web.RequestKey("challenge", str)  # what a door asks for that wants something else than a token
 AUTHENTICATOR: web.AppKey[Authenticator] = web.AppKey("authenticator")
 DEVICE_AUTHENTICATOR: web.AppKey[DeviceAuthenticator] = web.AppKey("device_authenticator")
 CLOUD_KEY = web.AppKey("cloud_key", CloudKey)

@@ -26,6 +26,7 @@ from .errors import (
     Refused,
     Unavailable,
 )
+from .principal import CHALLENGE
 from .wire import BODY_BYTES_MAX, WireError, to_bytes
 
 BODY_SECONDS_MAX = 30  # a body of 1 MiB on a poor mobile line
@@ -100,7 +101,7 @@ def problem(
     response = web.Response(body=to_bytes(body), status=kind.status, content_type="application/problem+json")
     response.headers[hdrs.CACHE_CONTROL] = "no-store"
     if kind is NOT_AUTHORISED:
-        response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+        response.headers[hdrs.WWW_AUTHENTICATE] = request.get(CHALLENGE, "Bearer")
     if retry_after_s is not None:
         response.headers[hdrs.RETRY_AFTER] = str(retry_after_s)
     if kind in (BODY_TOO_LARGE, ENCODING_REFUSED, TOO_SLOW):

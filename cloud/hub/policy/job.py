@@ -1,22 +1,26 @@
-"""Lets go of lines of the event log that the policy no longer keeps, a few at a time, so that nobody waits for it."""
+"""Lets go of what the policy no longer keeps, a few rows at a time, so that nobody waits for it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 import logging
 
 from cloud.database import Database
-from cloud.hub.events.store import let_go
+from cloud.hub.messages.purge.store import let_go as let_bytes_go
 from cloud.sites.store import communities_page
 
-from .store import policy_of
+from .store import let_events_go
 
 TURN_SECONDS = 600
-STEP_ROWS = 1000  # in one transaction: some ten milliseconds
+STEP_SECONDS = 0.2  # between two steps of one turn
 STEPS_MAX = 100  # of a community in one turn, so that one with a long log keeps none of the others waiting
 COMMUNITIES_AT_ONCE = 1000
-DAY_MS = 86_400_000
 FINDING = "*"  # a step of a turn, beside the communities themselves
 NOBODYS = ""  # what belongs to no community is kept as long as the default says
+
+type LetGo = Callable[..., int]  # (connection, community, now in ms, at most so many): how many went
+
+# what there is to let go of, and how many in one transaction: some ten milliseconds
+PILES: dict[str, tuple[LetGo, int]] = {"events": (let_events_go, 1000), "bytes of messages": (let_bytes_go, 200)}
 
 LOGGER = logging.getLogger(__name__)
 
@@ -36,11 +40,11 @@ class Purge:
             await asyncio.sleep(TURN_SECONDS)
 
     async def turn(self, now_ms: int) -> int:
-        """Look at every community once; return how many lines were let go."""
-        gone, after = await self._guarded(NOBODYS, self._of(NOBODYS, now_ms)) or 0, ""
+        """Look at every community once; return how many rows were let go."""
+        gone, after = await self._of(NOBODYS, now_ms), ""
         while names := await self._guarded(FINDING, self._names(after)):
             for name in names:
-                gone += await self._guarded(name, self._of(name, now_ms)) or 0
+                gone += await self._of(name, now_ms)
             after = names[-1]
         return gone
 
@@ -49,13 +53,19 @@ class Purge:
         return [community.community for community in found]
 
     async def _of(self, community: str, now_ms: int) -> int:
-        policy, gone = await self._database.read(policy_of, community), 0
-        before_ms = now_ms - policy.events_days * DAY_MS
+        gone = 0
+        for what, (let_go, rows) in PILES.items():
+            gone += await self._guarded(f"{what}/{community}", self._pile(let_go, community, now_ms, rows)) or 0
+        return gone
+
+    async def _pile(self, let_go: LetGo, community: str, now_ms: int, rows: int) -> int:
+        gone = 0
         for _ in range(STEPS_MAX):
-            step = await self._database.write(let_go, community, before_ms, STEP_ROWS, now_ms)
+            step = await self._database.write(let_go, community, now_ms, rows)
             gone += step
-            if step < STEP_ROWS:
+            if step < rows:
                 break
+            await asyncio.sleep(STEP_SECONDS)
         return gone
 
     async def _guarded[R](self, what: str, step: Awaitable[R]) -> R | None:
@@ -64,10 +74,10 @@ class Purge:
             result = await step
         except Exception:
             if what not in self._failing:
-                LOGGER.exception("letting go of the event log failed", extra={"community": what})
+                LOGGER.exception("letting go failed", extra={"what": what})
             self._failing.add(what)
             return None
         if what in self._failing:
-            LOGGER.info("letting go of the event log works again", extra={"community": what})
+            LOGGER.info("letting go works again", extra={"what": what})
             self._failing.discard(what)
         return result

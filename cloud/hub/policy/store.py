@@ -6,9 +6,11 @@ from sqlalchemy import CheckConstraint, Column, Connection, ForeignKeyConstraint
 
 from cloud.database import STRICT, TEXT, WHOLE, bucket_column, bucket_of, metadata, upsert
 from cloud.hub.events.event import Event
-from cloud.hub.events.store import add_events
+from cloud.hub.events.store import add_events, let_go
 
 from .policy import Policy
+
+DAY_MS = 86_400_000
 
 hub_policy_table = Table(
     "hub_policy",
@@ -36,3 +38,9 @@ def put_policy(conn: Connection, community: str, policy: Policy, by: str, now_ms
     key = {"bucket": bucket_of(community), "community": community}
     upsert(conn, hub_policy_table, [*key], key | asdict(policy) | {"changed_at": now_ms // 1000})
     add_events(conn, [Event(community, now_ms, "policy-changed", by, detail=dict(asdict(policy)))])
+
+
+def let_events_go(conn: Connection, community: str, now_ms: int, limit: int) -> int:
+    """Let go of lines of the event log that are older than the policy keeps them; return how many."""
+    before_ms = now_ms - policy_of(conn, community).events_days * DAY_MS
+    return let_go(conn, community, before_ms, limit, now_ms)

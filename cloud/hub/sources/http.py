@@ -31,6 +31,7 @@ PULLER: web.AppKey[Puller] = web.AppKey("puller")
 PATH = "/v1/communities/{community}/hub/sources"
 SECRETS_PURPOSE = "hub source"
 NAMED_MAX = 5
+OPTIONAL_SECRETS = {"client_secret"}  # some clients of OAuth2 have one
 
 
 async def put_source(request: web.Request) -> web.Response:
@@ -90,6 +91,10 @@ def _check(request: web.Request, body: SourceBody) -> None:
         raise Refused(UNPROCESSABLE, f"description: {wrong}"[:500]) from None
     if (fault := driver.fault_of(description, puller.private)) is not None:
         raise Refused(UNPROCESSABLE, f"description: {fault}")
+    needed = driver.secrets_of(description)
+    if needed and (unused := sorted(set(body.secrets or ()) - needed - OPTIONAL_SECRETS)):
+        words = f"secrets: {unused[0]} is not used by this description, but {', '.join(sorted(needed))}"
+        raise Refused(UNPROCESSABLE, words)
 
 
 async def get_source(request: web.Request) -> web.Response:

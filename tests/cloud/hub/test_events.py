@@ -13,9 +13,9 @@ from cloud.hub.events.asked import Asked, KeptEvent
 from cloud.hub.events.event import DETAIL_LETTERS_MAX, Event
 from cloud.hub.events.store import add_events, events_page, hub_event_table
 from cloud.hub.events.table import csv_rows, ndjson_rows
-from cloud.hub.policy.job import DAY_MS, STEP_ROWS, Purge
+from cloud.hub.policy.job import PILES, Purge
 from cloud.hub.policy.policy import EVENTS_DAYS, MESSAGES_DAYS, Policy
-from cloud.hub.policy.store import policy_of, put_policy
+from cloud.hub.policy.store import DAY_MS, policy_of, put_policy
 from tests.cloud.conftest import COMMUNITY, NOON, Cloud
 from tests.cloud.people import HILLSIDE, MANAGER, OPERATOR
 
@@ -23,6 +23,7 @@ from .ground import first_contact, listed, registered
 
 EVENTS = f"/v1/communities/{COMMUNITY}/hub/events"
 HUB = Path(__file__).parents[3] / "cloud" / "hub"
+STEP_ROWS = PILES["events"][1]
 
 
 async def add(database: Database, *events: Event) -> None:
@@ -180,8 +181,8 @@ async def test_a_community_that_fails_keeps_no_other_from_being_looked_at(
 
     purge = Purge(cloud.database)
     with monkeypatch.context() as patch:
-        patch.setattr("cloud.hub.policy.job.policy_of", broken)
+        patch.setattr("cloud.hub.policy.store.policy_of", broken)
         assert [await purge.turn(NOON * 1000) for _ in range(2)] == [1, 0]
-    assert len([one for one in caplog.records if one.message == "letting go of the event log failed"]) == 1
+    assert len([one for one in caplog.records if one.message == "letting go failed"]) == 1
     assert await purge.turn(NOON * 1000) == 1
     caplog.clear()

@@ -296,6 +296,18 @@ async def test_windows_come_in_every_form_and_page(ground: Cloud) -> None:
 
 
 @ONLY_SQLITE
+async def test_what_there_is_to_read_is_not_asked_for_unseen(ground: Cloud) -> None:
+    """The list of devices is picked and handed out like readings, and so is the newest of them."""
+    for path in ("devices", "latest"):
+        reply = await ground.call("GET", f"/v1/readings/{path}?community={COMMUNITY}", token=UPPER.token(ground))
+        assert reply.status == 200, reply.json
+        rows = await ground.rows(hub_event_table, community=COMMUNITY)
+        assert [row.kind for row in rows if row.kind in ("request", "extract", "send")][-3:] == [
+            *("request", "extract", "send"),
+        ], path
+
+
+@ONLY_SQLITE
 async def test_every_extraction_leaves_three_events(ground: Cloud) -> None:
     """What was asked, how much was picked, how much was handed out and how it ended."""
     await ask(ground, device="car")

@@ -377,6 +377,7 @@ async def test_what_makes_no_sense_is_refused_by_name(cloud: Cloud) -> None:
         ({"description": {"url": "https://api.example.org/", "paging": {"kind": "turn"}}}, "description: paging"),
         ({"description": rest("https://api.example.org/{places}")}, "no place"),
         ({"description": {}}, "url"),
+        ({"description": good | {"auth": {"kind": "bearer"}}, "secrets": {"tokn": "x"}}, "tokn is not used"),
     )
     for more, words in cases:
         body = {"name": "A", "driver": "rest", "description": good} | more

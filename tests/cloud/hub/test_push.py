@@ -19,10 +19,10 @@ from cloud.hub.messages import job
 from cloud.hub.messages.http import HUB
 from cloud.hub.messages.job import Intake
 from cloud.hub.messages.message import Sender
-from cloud.hub.messages.purge.job import Purger
 from cloud.hub.messages.store import hub_message_table
 from cloud.hub.ntp.http import TIMEKEEPER
 from cloud.hub.ntp.own import OwnClock
+from cloud.hub.policy.job import Purge
 from cloud.hub.readings.store import hub_reading_table
 from tests.cloud.conftest import COMMUNITY, NOON, Cloud, Reply
 from tests.cloud.people import MANAGER, OPERATOR
@@ -221,7 +221,7 @@ async def test_bytes_are_let_go_when_the_policy_says_so_and_readings_stay(cloud:
     meter = await registered(cloud, "meter-1")
     raw = said({"measured_at": AT, "power_w": 1})
     assert (await push(cloud, meter, raw)).status == 201
-    purger = Purger(cloud.database)
+    purger = Purge(cloud.database)
     assert await purger.turn(cloud.clock() + 89 * 86_400_000) == 0
     assert await purger.turn(cloud.clock() + 91 * 86_400_000) == 1
     assert await purger.turn(cloud.clock() + 91 * 86_400_000) == 0

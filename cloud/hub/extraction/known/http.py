@@ -40,6 +40,7 @@ async def get_known(request: web.Request) -> web.Response:
         )
         for item in found
     ]
+    await _note(request, question.community, "devices", len(items))
     return answer(KnownAnswer(devices=items, next=behind_text(following)))
 
 
@@ -50,14 +51,20 @@ async def get_latest(request: web.Request) -> web.Response:
     rows, following = await request.app[EXTRACTIONS].look(store.latest, question, asker, query)
     form = JsonPage(question.community)
     raw = form.begin() + form.add(rows) + form.end(len(rows), behind_text(following))
-    at_ms, who, asked = request.app[CLOCK_MS](), asker.subject, request.query_string[:500]
+    await _note(request, question.community, "readings", len(rows))
+    return web.Response(body=raw, content_type="application/json")
+
+
+async def _note(request: web.Request, community: str, what: str, count: int) -> None:
+    """Write down what was asked, picked and handed out."""
+    at_ms, who, asked = request.app[CLOCK_MS](), principal_of(request).subject, request.query_string[:500]
+    handed: dict[str, str | int | None] = {"as": "json", "what": what, "outcome": "whole"}
     events = [
-        Event(question.community, at_ms, "request", who, detail={"path": request.path, "asked": asked}),
-        Event(question.community, at_ms, "extract", who, count=len(rows)),
-        Event(question.community, at_ms, "send", who, count=len(rows), detail={"as": "json", "outcome": "whole"}),
+        Event(community, at_ms, "request", who, detail={"path": request.path, "asked": asked}),
+        Event(community, at_ms, "extract", who, count=count, detail={"what": what}),
+        Event(community, at_ms, "send", who, count=count, detail=handed),
     ]
     await request.app[DATABASE].write(add_events, events)
-    return web.Response(body=raw, content_type="application/json")
 
 
 def _question(request: web.Request, query: KnownQuery, hours: int) -> Question:

@@ -6,16 +6,7 @@ from cloud.database import bucket_of
 from cloud.hub.events.event import Event
 from cloud.hub.events.store import add_events
 from cloud.hub.messages.store import hub_message_table
-from cloud.hub.policy.store import policy_of
-from cloud.sites.store import community_table
-
-DAY_MS = 86_400_000
-
-
-def communities(conn: Connection, after: str, limit: int) -> list[str]:
-    """Return a page of all communities."""
-    rows = select(community_table.c.community).where(community_table.c.community > after)
-    return list(conn.execute(rows.order_by(community_table.c.community).limit(limit)).scalars())
+from cloud.hub.policy.store import DAY_MS, policy_of
 
 
 def let_go(conn: Connection, community: str, now_ms: int, limit: int) -> int:
