@@ -20,6 +20,7 @@ from cloud.hub.broker.job import PURPOSE, BrokerWork
 from cloud.hub.broker.store import hub_broker_change_table, teller
 from cloud.hub.devices.device import Device
 from cloud.hub.devices.store import add_device
+from cloud.hub.events.store import hub_event_table
 from cloud.hub.logins.secret import PURPOSE as LOGIN_PURPOSE, secret_hmac, secret_text
 from cloud.hub.logins.store import Login, add_login, change_login, replace_secret, revoke
 from cloud.hub.messages.job import Intake
@@ -200,3 +201,20 @@ async def forget_session(hub: Hub) -> None:
 async def founded(database: Database) -> None:
     """Found the community the devices belong to."""
     await database.write(found, COMMUNITY)
+
+
+async def counted(hub: Hub, kind: str, count: int) -> bool:
+    """Tell whether so much of a kind is in the event log."""
+    found: int = sum(row.count for row in await hub.rows(hub_event_table, kind=kind))
+    return found == count
+
+
+async def written(hub: Hub, users: set[str]) -> bool:
+    """Tell whether the broker has written these users down."""
+    return users <= hub.broker.users()
+
+
+async def tried(hub: Hub, name: str, password: str) -> None:
+    """Log in once, and leave."""
+    async with device(hub.broker, name, password):
+        pass

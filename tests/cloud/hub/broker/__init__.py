@@ -1,0 +1,1 @@
+"""The hub at a real broker with TLS."""
