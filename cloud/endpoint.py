@@ -161,6 +161,16 @@ def address_of(request: web.Request) -> str:
     return request.remote or ""
 
 
+def community_of(request: web.Request, named: str | None) -> str:
+    """Return the community a caller speaks of: the one its client is bound to, else the one it names."""
+    bound = request[PRINCIPAL].community
+    if bound is not None and named not in (None, bound):
+        raise Refused(FORBIDDEN, "this token belongs to another community")
+    if (community := bound or named) is None:
+        raise Refused(MALFORMED, "community: this client is bound to none, so name the one this is about")
+    return community
+
+
 async def raw_body(request: web.Request) -> bytes:
     """Return the body byte for byte as it was sent."""
     return await request.read()

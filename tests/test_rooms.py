@@ -43,7 +43,7 @@ CLOUD_ROOMS: dict[str, set[str]] = {
     "flexibility": {"sites", "ingest", "hub", "tariff", "reservation", "ledger", "notice"},
 }
 CLOUD_FACES = {"openadr", "console"}  # may use any room's public functions
-CLOUD_SHARED = {"wire", "errors", "problem", "endpoint", "principal", "database", "bulk", "config", "outbound"}
+CLOUD_SHARED = {"wire", "guard", "errors", "problem", "endpoint", "principal", "database", "bulk", "config", "outbound"}
 CLOUD_RIM = {"app", "doors", "__main__"}  # wire the rooms; nobody imports them
 
 # What only a file of this name may import in a cloud room; every other file there is pure.

@@ -1,10 +1,11 @@
 """Goes on where no request does: derives batches whose tree has come, or whose time has."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 import logging
 
 from cloud.database import Database
+from cloud.guard import Guard
 
 from . import store
 from .batches.store import sites_with_pending
@@ -22,7 +23,7 @@ class Releaser:
     def __init__(self, database: Database) -> None:
         """Begin with nothing failing."""
         self._database = database
-        self._failing: set[str] = set()
+        self._guard = Guard(LOGGER, "releasing batches", "site")
 
     async def run(self, clock_ms: Callable[[], int]) -> None:
         """Release for ever; what fails is tried again each turn and logged once."""
@@ -32,22 +33,8 @@ class Releaser:
 
     async def turn(self, now: int) -> int:
         """Look at what is due, one transaction a site; return how many batches were looked at."""
-        due = await self._guarded(FINDING_SITES, self._database.read(sites_with_pending, now, SITES_MAX))
+        due = await self._guard(FINDING_SITES, self._database.read(sites_with_pending, now, SITES_MAX))
         looked_at = 0
         for community, site in due or []:
-            looked_at += await self._guarded(site, self._database.write(store.release, community, site, now)) or 0
+            looked_at += await self._guard(site, self._database.write(store.release, community, site, now)) or 0
         return looked_at
-
-    async def _guarded[R](self, what: str, step: Awaitable[R]) -> R | None:
-        """Let one step fail without the others: None then."""
-        try:
-            result = await step
-        except Exception:
-            if what not in self._failing:
-                LOGGER.exception("releasing batches failed", extra={"site": what})
-            self._failing.add(what)
-            return None
-        if what in self._failing:
-            LOGGER.info("releasing batches works again", extra={"site": what})
-            self._failing.discard(what)
-        return result

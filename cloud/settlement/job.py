@@ -1,7 +1,7 @@
 """Settles what is due, a turn a second, and corrects what changed since; never on a ledger that does not hold."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import batched
 import logging
@@ -9,6 +9,7 @@ from typing import assert_never
 
 from cloud.database import Database
 from cloud.errors import Unavailable
+from cloud.guard import Guard
 from cloud.ledger import store as ledger
 from cloud.ledger.chain import START, Broken, Head, verify
 from cloud.ledger.posting import LedgerInvariantError
@@ -50,7 +51,7 @@ class Settler:
         self._database = database
         self._settled = settled
         self._verified: dict[str, Head] = {}
-        self.failing: set[str] = set()
+        self._guard = Guard(LOGGER, "settling")
         self._beyond: set[tuple[str, int]] = set()
         self._looked: dict[str, Looked] = {}
 
@@ -62,25 +63,16 @@ class Settler:
 
     async def turn(self, now: int) -> int:
         """Settle every interval of every community that is due, and correct; return how many that were."""
-        found = await self._guarded(FINDING_COMMUNITIES, self._database.read(communities))
+        found = await self._guard(FINDING_COMMUNITIES, self._database.read(communities))
         settled = 0
         for community in found or []:
-            settled += await self._guarded(community.community, self._community(community, now)) or 0
+            settled += await self._guard(community.community, self._community(community, now)) or 0
         return settled
 
-    async def _guarded[R](self, what: str, step: Awaitable[R]) -> R | None:
-        """Let one step fail without the others: None then."""
-        try:
-            result = await step
-        except Exception:
-            if what not in self.failing:
-                LOGGER.exception("settling failed", extra={"community": what})
-            self.failing.add(what)
-            return None
-        if what in self.failing:
-            LOGGER.info("settling works again", extra={"community": what})
-            self.failing.discard(what)
-        return result
+    @property
+    def failing(self) -> set[str]:
+        """Return the communities that could not be settled when they were tried last."""
+        return self._guard.failing
 
     async def _community(self, community: Community, now: int) -> int:
         """Settle what is due, at most SETTLED_MAX and the rest of a span; the next turn goes on."""

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 import logging
 
 from cloud.database import Database
+from cloud.guard import Guard
 
 from . import store
 from .clock import Clock, Course, Limits, Notice, OwnState, System, advice, median_of, state_of, trusted
@@ -28,7 +29,7 @@ class Clocks:
         self._courses: OrderedDict[System, Course] = OrderedDict()
         self._due: OrderedDict[System, None] = OrderedDict()
         self._limits: dict[str, Limits] = {}
-        self._failing: set[str] = set()
+        self._guard = Guard(LOGGER, "writing down clocks")
 
     def heard(self, system: System, offset_ms: int, at_ms: int) -> Notice:
         """Take note of an offset, and return what the system is to be told."""
@@ -63,7 +64,7 @@ class Clocks:
         turns = 0
         while True:
             if turns % LIMITS_TURNS == 0:
-                await self._guarded("limits", self.read_limits())
+                await self._guard("limits", self.read_limits())
             await self.turn()
             turns += 1
             await asyncio.sleep(TURN_SECONDS)
@@ -79,21 +80,8 @@ class Clocks:
             del self._due[system]
             due[system.community].append(system)
         for community, systems in due.items():
-            await self._guarded(community, self._write(community, systems))
+            await self._guard(community, self._write(community, systems))
         return sum(map(len, due.values()))
-
-    async def _guarded(self, what: str, step: Awaitable[None]) -> None:
-        """Let one step fail without the others."""
-        try:
-            await step
-        except Exception:
-            if what not in self._failing:
-                LOGGER.exception("writing down clocks failed", extra={"community": what})
-            self._failing.add(what)
-            return
-        if what in self._failing:
-            LOGGER.info("writing down clocks works again", extra={"community": what})
-            self._failing.discard(what)
 
     async def _write(self, community: str, systems: list[System]) -> None:
         courses = [(system, course) for system in systems if (course := self._courses.get(system)) is not None]

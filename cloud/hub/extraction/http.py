@@ -6,8 +6,8 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from cloud.endpoint import Endpoint, query_of
-from cloud.errors import FORBIDDEN, MALFORMED, NOT_AUTHORISED, NOT_FOUND, UNPROCESSABLE, Refused
+from cloud.endpoint import Endpoint, community_of, query_of
+from cloud.errors import MALFORMED, NOT_AUTHORISED, NOT_FOUND, UNPROCESSABLE, Refused
 from cloud.principal import CLOUD_KEY, READERS, principal_of
 
 from .bodies import PAGE_ROWS_MAX, STREAM_ROWS_MAX, As, HubReadingsAnswer, ReadingsQuery
@@ -56,16 +56,6 @@ async def extract_readings(request: web.Request) -> web.StreamResponse:
         except TooMuchAtOnceError as error:
             raise Refused(UNPROCESSABLE, f"{error}: ask for fewer systems or a shorter time") from None
     return web.Response(body=raw, content_type=form.content_type)
-
-
-def community_of(request: web.Request, named: str | None) -> str:
-    """Return the community a reader speaks of: the one its client is bound to, else the one it names."""
-    bound = principal_of(request).community
-    if bound is not None and named not in (None, bound):
-        raise Refused(FORBIDDEN, "this token belongs to another community")
-    if (community := bound or named) is None:
-        raise Refused(MALFORMED, "community: this client is bound to none, so name the one this is about")
-    return community
 
 
 def _question(query: ReadingsQuery, community: str) -> Question:

@@ -16,7 +16,6 @@ STRATUM_MAX = 15
 ROOT_MS_MAX = 1500  # how far a server may be from its own source, by its word (RFC 5905's MAXDIST)
 MARK = slice(40, 48)  # where a question's transmit timestamp stands
 ORIGIN = slice(24, 32)  # where its answer repeats it
-PACKET_BYTES = 48
 AGREE_MS = 500  # how far servers may differ and still agree
 
 NEVER_AGAIN = frozenset({"DENY", "RSTR"})  # a kiss of death that means: do not ask here any more

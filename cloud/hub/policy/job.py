@@ -1,10 +1,11 @@
 """Lets go of what the policy no longer keeps, a few rows at a time, so that nobody waits for it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 import logging
 
 from cloud.database import Database
+from cloud.guard import Guard
 from cloud.hub.messages.purge.store import let_go as let_bytes_go
 from cloud.sites.store import communities_page
 
@@ -31,7 +32,7 @@ class Purge:
     def __init__(self, database: Database) -> None:
         """Begin with nothing failing."""
         self._database = database
-        self._failing: set[str] = set()
+        self._guard = Guard(LOGGER, "letting go", "what")
 
     async def run(self, clock_ms: Callable[[], int]) -> None:
         """Let go for ever; what fails is tried again each turn and logged once."""
@@ -42,7 +43,7 @@ class Purge:
     async def turn(self, now_ms: int) -> int:
         """Look at every community once; return how many rows were let go."""
         gone, after = await self._of(NOBODYS, now_ms), ""
-        while names := await self._guarded(FINDING, self._names(after)):
+        while names := await self._guard(FINDING, self._names(after)):
             for name in names:
                 gone += await self._of(name, now_ms)
             after = names[-1]
@@ -55,7 +56,7 @@ class Purge:
     async def _of(self, community: str, now_ms: int) -> int:
         gone = 0
         for what, (let_go, rows) in PILES.items():
-            gone += await self._guarded(f"{what}/{community}", self._pile(let_go, community, now_ms, rows)) or 0
+            gone += await self._guard(f"{what}/{community}", self._pile(let_go, community, now_ms, rows)) or 0
         return gone
 
     async def _pile(self, let_go: LetGo, community: str, now_ms: int, rows: int) -> int:
@@ -67,17 +68,3 @@ class Purge:
                 break
             await asyncio.sleep(STEP_SECONDS)
         return gone
-
-    async def _guarded[R](self, what: str, step: Awaitable[R]) -> R | None:
-        """Let one community fail without the others: None then."""
-        try:
-            result = await step
-        except Exception:
-            if what not in self._failing:
-                LOGGER.exception("letting go failed", extra={"what": what})
-            self._failing.add(what)
-            return None
-        if what in self._failing:
-            LOGGER.info("letting go works again", extra={"what": what})
-            self._failing.discard(what)
-        return result

@@ -2,10 +2,9 @@
 
 from aiohttp import web
 
-from cloud.endpoint import CLOCK_MS, DATABASE, Endpoint, answer, body_of, query_of
+from cloud.endpoint import CLOCK_MS, DATABASE, Endpoint, answer, body_of, community_of, query_of
 from cloud.errors import NOT_FOUND, UNPROCESSABLE, Refused
 from cloud.hub.events.table import moment_text
-from cloud.hub.extraction.http import community_of
 from cloud.hub.extraction.store import Places
 from cloud.principal import READERS, STAFF, principal_of
 

@@ -1,10 +1,11 @@
 """Looks at every community with limits once a minute: opens and closes findings, and tells demand rates if asked to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 import logging
 
 from cloud.database import Database
+from cloud.guard import Guard
 from cloud.hub.wiring.store import Rewired
 
 from . import store
@@ -27,7 +28,7 @@ class Watcher:
         """Begin with nothing failing; `tell` hears which sites have another load before them."""
         self._database = database
         self._tell = tell
-        self._failing: set[str] = set()
+        self._guard = Guard(LOGGER, "watching")
         self._done_ms = 0  # the minute at which nothing is left to be looked at
 
     async def run(self, clock_ms: Callable[[], int]) -> None:
@@ -41,28 +42,14 @@ class Watcher:
         at_ms = (now_ms - WITHIN_MS - LATE_MS) // LOOK_MS * LOOK_MS
         if at_ms <= self._done_ms:
             return 0
-        due = await self._guarded(FINDING, self._database.read(store.due, at_ms, COMMUNITIES_MAX)) or []
+        due = await self._guard(FINDING, self._database.read(store.due, at_ms, COMMUNITIES_MAX)) or []
         looked_at = 0
         for community in due:
-            looked_at += await self._guarded(community, self._look(community, at_ms, now_ms)) or 0
-        if len(due) < COMMUNITIES_MAX and not self._failing:
+            looked_at += await self._guard(community, self._look(community, at_ms, now_ms)) or 0
+        if len(due) < COMMUNITIES_MAX and not self._guard.failing:
             self._done_ms = at_ms
         return looked_at
 
     async def _look(self, community: str, at_ms: int, now_ms: int) -> int:
         seen = await self._database.read(view_of, community, at_ms, WITHIN_MS)
         return await self._database.write(note, community, seen, at_ms=at_ms, now_ms=now_ms, tell=self._tell)
-
-    async def _guarded[R](self, what: str, step: Awaitable[R]) -> R | None:
-        """Let one step fail without the others: None then."""
-        try:
-            result = await step
-        except Exception:
-            if what not in self._failing:
-                LOGGER.exception("watching failed", extra={"community": what})
-            self._failing.add(what)
-            return None
-        if what in self._failing:
-            LOGGER.info("watching works again", extra={"community": what})
-            self._failing.discard(what)
-        return result

@@ -1,12 +1,13 @@
 """Takes prices of markets over into the series that follow them, as they arrive and when they are corrected."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 import logging
 from typing import Literal
 
 from cloud.database import Database
+from cloud.guard import Guard
 from cloud.sites.store import Changed
 from cloud.tariff.book import TariffKey
 from cloud.wire import time_text
@@ -47,7 +48,7 @@ class Follower:
         self._database = database
         self._changed = changed
         self._looked: dict[tuple[str, str, int], Looked] = {}
-        self._failing: set[str] = set()
+        self._guard = Guard(LOGGER, "following a market", "tariff")
 
     async def run(self, clock_ms: Callable[[], int]) -> None:
         """Follow for ever; what fails is tried again each turn and logged once."""
@@ -58,10 +59,10 @@ class Follower:
     async def turn(self, now: int) -> int:
         """Look at every series that follows a market; return how many prices were taken over."""
         after, taken, seen = ("", "", -1), 0, set[tuple[str, str, int]]()
-        while names := await self._guarded("*", self._database.read(followed, after, PAGE)):
+        while names := await self._guard("*", self._database.read(followed, after, PAGE)):
             for community, owner, valid_from in names:
                 what = f"{community}/{owner}/{time_text(valid_from)}"
-                found = await self._guarded(what, self._follow(community, (owner, valid_from), now))
+                found = await self._guard(what, self._follow(community, (owner, valid_from), now))
                 taken += found or 0
             seen.update(names)
             after = names[-1]
@@ -101,20 +102,6 @@ class Follower:
                 whole = whole and not decided.without
                 place, looks = place + LOOK_INTERVALS_MAX, looks + 1
         return taken, whole, None
-
-    async def _guarded[R](self, what: str, step: Awaitable[R]) -> R | None:
-        """Let one step fail without the others: None then."""
-        try:
-            result = await step
-        except Exception:
-            if what not in self._failing:
-                LOGGER.exception("following a market failed", extra={"tariff": what})
-            self._failing.add(what)
-            return None
-        if what in self._failing:
-            LOGGER.info("following a market works again", extra={"tariff": what})
-            self._failing.discard(what)
-        return result
 
 
 def _extent(before: Looked | None, told: tuple[str, int], now: int) -> Literal["nothing", "recent", "all"]:

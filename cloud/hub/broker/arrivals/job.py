@@ -27,9 +27,7 @@ KNOWN_MAX = 20_000
 STATUS: dict[bytes, Literal["online", "offline"]] = {b"online": "online", b"offline": "offline"}
 RETRY_SECONDS = (1, 2, 5, 10, 30)  # the last for ever
 MISTAKES_MAX = 3  # of ours, with one message
-SETTLING_SECONDS = (
-    300  # after we were away or behind: what comes then may have waited at the broker, nobody says how long
-)
+SETTLING_SECONDS = 300  # after we were away or behind: what comes then may have waited at the broker
 
 LOGGER = logging.getLogger(__name__)
 

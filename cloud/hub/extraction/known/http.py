@@ -2,14 +2,14 @@
 
 from aiohttp import web
 
-from cloud.endpoint import CLOCK_MS, DATABASE, Endpoint, answer, query_of
+from cloud.endpoint import CLOCK_MS, DATABASE, Endpoint, answer, community_of, query_of
 from cloud.errors import NOT_FOUND
 from cloud.hub.events.event import Event
 from cloud.hub.events.store import add_events
 from cloud.hub.extraction.bodies import HubReadingsAnswer
 from cloud.hub.extraction.forms.form import Times
 from cloud.hub.extraction.forms.text import JsonPage
-from cloud.hub.extraction.http import EXTRACTIONS, community_of
+from cloud.hub.extraction.http import EXTRACTIONS
 from cloud.hub.extraction.question import Question
 from cloud.hub.reading import FUTURE_MS_MAX
 from cloud.principal import READERS, principal_of

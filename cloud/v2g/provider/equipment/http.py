@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from cloud.endpoint import Endpoint, body_of, query_of
+from cloud.endpoint import Endpoint, body_of, community_of, query_of
 from cloud.errors import CONFLICT, NOT_FOUND, UNPROCESSABLE
 from cloud.hub.wiring.bodies import (
     CommunityQuery,
@@ -17,7 +17,6 @@ from cloud.hub.wiring.bodies import (
 from cloud.hub.wiring.http import import_table, page, put_piece, take_rate
 from cloud.notice.http import BELL
 from cloud.principal import Scope
-from cloud.v2g.provider.http import community_of
 
 
 async def put_equipment(request: web.Request) -> web.Response:

@@ -2,10 +2,9 @@
 
 from aiohttp import web
 
-from cloud.endpoint import DATABASE, Endpoint, answer, body_of, now, query_of
+from cloud.endpoint import DATABASE, Endpoint, answer, body_of, community_of, now, query_of
 from cloud.errors import CONFLICT, NOT_FOUND, UNPROCESSABLE, Refused
 from cloud.principal import Scope, principal_of
-from cloud.v2g.provider.http import community_of
 from cloud.wire import parse_time, time_text
 
 from . import store
